@@ -1,0 +1,1 @@
+"""The Python API: one cluster, bound to its transport, engine and map."""

@@ -1,0 +1,90 @@
+"""The clusters file: names and addresses, as `jido add` writes them and a person may edit them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jido.config import places
+from jido.errors import ConfigError, InputError, NotFound, nearest
+from jido.model.destination import Destination
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LOCAL = Destination(engine="process")
+
+
+def path() -> Path:
+    """The file's path."""
+    return places.config() / "clusters.toml"
+
+
+def read() -> dict[str, Destination]:
+    """Every named cluster, ``local`` (this machine) included.
+
+    Raises:
+        ConfigError: The file is not what it should be.
+    """
+    file = path()
+    try:
+        raw: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raw = {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("the clusters file is not TOML", file=str(file), cause=str(error)) from error
+    clusters = {"local": LOCAL}
+    for name, table in raw.items():
+        try:
+            clusters[name] = msgspec.convert(table, Destination)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"cluster {name!r} is not an address", file=str(file), cause=str(error)) from error
+    return clusters
+
+
+def get(name: str) -> Destination:
+    """One cluster's address.
+
+    Raises:
+        NotFound: There is none of that name; suggests the nearest.
+    """
+    clusters = read()
+    if name not in clusters:
+        raise NotFound(
+            f"no cluster is called {name!r}",
+            hint=f"{nearest(name, clusters)}; `jido add {name} USER@HOST` names a new one",
+        )
+    return clusters[name]
+
+
+def put(name: str, destination: Destination | None) -> None:
+    """Add or replace a cluster, or remove it with None; the file is replaced in one step."""
+    import fcntl
+
+    import tomli_w
+
+    if name == "local":
+        raise InputError("'local' is this machine and always there", hint="choose another name")
+    if not name or not all(char.isalnum() or char in "-_." for char in name) or name.startswith(("-", ".")):
+        raise InputError(
+            f"{name!r} cannot be a cluster's name", hint="use letters, digits, '-', '_' and '.', e.g. aurora"
+        )
+    file = path()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (file.parent / ".clusters.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        clusters = read()
+        del clusters["local"]
+        clusters.pop(name, None)
+        if destination is not None:
+            clusters[name] = destination
+        text = tomli_w.dumps({key: msgspec.to_builtins(value) for key, value in sorted(clusters.items())})
+        fresh = file.with_name(f".{file.name}.{os.getpid()}")
+        fresh.write_text(text, "utf-8")
+        fresh.replace(file)

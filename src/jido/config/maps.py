@@ -1,0 +1,65 @@
+"""The maps that probes brought home: the newest of each cluster and the ones before it.
+
+They are kept as JSON, not YAML: the same document, but read in milliseconds where a large cluster's YAML takes
+seconds, and every command begins by reading one. `jido show --yaml` prints the form for people.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from jido.config import places
+from jido.errors import NotFound
+from jido.model.document import map_from_json, to_json
+from jido.model.map import Map
+
+KEEP = 20
+
+
+def _folder(cluster: str) -> Path:
+    return places.state() / "maps" / cluster
+
+
+def versions(cluster: str) -> list[Path]:
+    """The files of a cluster's maps, oldest first."""
+    return sorted(_folder(cluster).glob("*.json"))
+
+
+def latest(cluster: str) -> Map | None:
+    """The newest map of a cluster, None when it was never probed."""
+    files = versions(cluster)
+    return map_from_json(files[-1].read_bytes()) if files else None
+
+
+def need(cluster: str) -> Map:
+    """The newest map of a cluster.
+
+    Raises:
+        NotFound: It was never probed.
+    """
+    found = latest(cluster)
+    if found is None:
+        raise NotFound(f"there is no map of {cluster} yet", hint=f"jido probe {cluster}")
+    return found
+
+
+def save(cluster: str, value: Map) -> Path:
+    """Keep a map as the newest; the oldest beyond `KEEP` go."""
+    folder = _folder(cluster)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Nanoseconds with fixed width: names sort by time, and two probes at once do not meet.
+    file = folder / f"{time.time_ns():020d}.json"
+    fresh = file.with_suffix(f".{os.getpid()}.new")
+    fresh.write_bytes(to_json(value))
+    fresh.replace(file)
+    for old in versions(cluster)[:-KEEP]:
+        old.unlink(missing_ok=True)
+    return file
+
+
+def forget(cluster: str) -> None:
+    """Remove every map of a cluster."""
+    for file in versions(cluster):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Schedulers, each a pure pair of composing and parsing."""

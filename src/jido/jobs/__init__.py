@@ -1,0 +1,1 @@
+"""Jobs: submit exactly once, watch, explain, cancel, remember."""

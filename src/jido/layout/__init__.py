@@ -1,0 +1,1 @@
+"""Which tier holds what, and the plan of a project's folders, here and there."""

@@ -1,0 +1,104 @@
+"""The map as a document: JSON and YAML in and out, and its published JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jido.errors import ConfigError, InputError
+from jido.model.map import Bytes, Map, Seconds
+from jido.model.units import exact_size, parse_duration, parse_size, slurm_duration
+
+
+def _read(kind: type[Any], value: Any) -> Any:
+    if kind is Bytes:
+        return Bytes(parse_size(value))
+    if kind is Seconds:
+        seconds = parse_duration(value)
+        if seconds is None:
+            raise ValueError("write null for no limit")
+        return Seconds(seconds)
+    raise NotImplementedError(kind)
+
+
+def _as_number(value: Any) -> Any:
+    if isinstance(value, int):
+        return int(value)
+    raise NotImplementedError(type(value))
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, Bytes):
+        return exact_size(value)
+    if isinstance(value, Seconds):
+        return slurm_duration(value)
+    raise NotImplementedError(type(value))
+
+
+def plain(value: Any) -> Any:
+    """Any of jido's structs as dicts, lists, numbers and text, ready for JSON."""
+    return msgspec.to_builtins(value, enc_hook=_as_number)
+
+
+def to_json(value: Any) -> bytes:
+    """Any of jido's structs as JSON; sizes are bytes, durations seconds."""
+    return msgspec.json.encode(value, enc_hook=_as_number)
+
+
+def map_from_json(data: bytes) -> Map:
+    """Read a map that `to_json` wrote.
+
+    Raises:
+        ConfigError: It is not a map of this version.
+    """
+    try:
+        return msgspec.json.decode(data, type=Map, dec_hook=_read)
+    except (msgspec.MsgspecError, InputError, ValueError) as error:
+        raise ConfigError("this is not a jido map", cause=str(error)) from error
+
+
+def map_to_yaml(value: Map) -> str:
+    """Write a map for people: ``512G``, ``6-00:00:00``."""
+    data = msgspec.to_builtins(value, enc_hook=_as_text)
+    return msgspec.yaml.encode(data).decode()
+
+
+def map_from_yaml(text: str, file: str = "") -> Map:
+    """Read a map file that a person or `map_to_yaml` wrote; JSON is YAML too.
+
+    Args:
+        text: The document.
+        file: Its path, for error messages.
+
+    Raises:
+        ConfigError: It is not YAML, or not a map; names the field.
+    """
+    try:
+        return msgspec.yaml.decode(text.encode(), type=Map, dec_hook=_read)
+    except (msgspec.MsgspecError, InputError, ValueError) as error:
+        raise ConfigError(
+            "this is not a jido map",
+            file=file,
+            cause=str(error),
+            hint="`jido schema map` prints what it may hold",
+        ) from error
+
+
+def map_schema() -> dict[str, Any]:
+    """The map's JSON Schema."""
+
+    def describe(kind: type[Any]) -> dict[str, Any]:
+        if kind is Bytes:
+            return {
+                "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}],
+                "description": "bytes, or 512G",
+            }
+        if kind is Seconds:
+            return {
+                "anyOf": [{"type": "integer"}, {"type": "string"}],
+                "description": "seconds, or 6-00:00:00",
+            }
+        raise NotImplementedError(kind)
+
+    return msgspec.json.schema(Map, schema_hook=describe)

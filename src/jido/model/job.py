@@ -1,0 +1,158 @@
+"""A job as the user means it, and what an engine says of it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job asks for; None leaves it to the cluster's default.
+
+    Attributes:
+        cpus: CPUs per task.
+        gpus: GPUs per node.
+        gpu_model: The scheduler's GPU type.
+        memory: Bytes per node.
+        cpus_per_gpu: CPUs per GPU.
+        memory_per_gpu: Bytes per GPU.
+        time: Limit in seconds.
+        nodes: Nodes.
+        tasks: Tasks per node.
+        partition: Partition or queue.
+        account: Account to charge.
+        qos: QoS.
+        constraint: Node features.
+        extra: The engine's own options, passed through as written.
+    """
+
+    cpus: int | None = None
+    gpus: int = 0
+    gpu_model: str | None = None
+    memory: int | None = None
+    cpus_per_gpu: int | None = None
+    memory_per_gpu: int | None = None
+    time: int | None = None
+    nodes: int = 1
+    tasks: int = 1
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    extra: tuple[str, ...] = ()
+
+
+class JobSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One job to be submitted.
+
+    Attributes:
+        name: Shown in the queue; letters, digits and ``._-``.
+        argv: The command, exact.
+        resources: What it asks for.
+        env: Variables for the command.
+        requirements: Path in the code of a pip requirements file its environment is built from.
+        stage: Datasets to bring to the node's local disk.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    resources: Resources = Resources()
+    env: dict[str, str] = {}
+    requirements: str | None = None
+    stage: tuple[str, ...] = ()
+
+
+class State(str, Enum):
+    """How a job stands, in every engine's common words."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    COMPLETING = "completing"
+    DONE = "done"
+    FAILED = "failed"
+    OUT_OF_MEMORY = "out of memory"
+    TIMED_OUT = "timed out"
+    CANCELLED = "cancelled"
+    NODE_FAILED = "node failed"
+    PREEMPTED = "preempted"
+    REQUEUED = "requeued"
+    DEPENDENCY = "dependency never satisfied"
+    UNKNOWN = "unknown"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self in _ENDED
+
+    @property
+    def good(self) -> bool:
+        """Whether it ended well."""
+        return self is State.DONE
+
+
+_ENDED = frozenset(
+    {
+        State.DONE,
+        State.FAILED,
+        State.OUT_OF_MEMORY,
+        State.TIMED_OUT,
+        State.CANCELLED,
+        State.NODE_FAILED,
+        State.PREEMPTED,
+        State.DEPENDENCY,
+    }
+)
+
+
+class Sighting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an engine, its accounting or the run folder says of one job.
+
+    Attributes:
+        id: The engine's job id.
+        state: In common words.
+        raw: The engine's own word.
+        token: The token the job carries; empty when it carries none.
+        name: Job name.
+        partition: Partition or queue.
+        nodes: Where it runs or ran, bracket notation.
+        reason: Why it waits or ended, in the engine's word.
+        code: Exit code.
+        signal: Signal that ended it.
+        submitted: Seconds since the epoch.
+        started: Seconds since the epoch.
+        ended: Seconds since the epoch.
+        by: Which source said so: ``queue``, ``accounting``, ``run folder``.
+    """
+
+    id: str
+    state: State
+    raw: str = ""
+    token: str = ""
+    name: str = ""
+    partition: str = ""
+    nodes: str = ""
+    reason: str = ""
+    code: int | None = None
+    signal: int | None = None
+    submitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    by: str = "queue"
+
+
+class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The outcome of handing a job to an engine: accepted (an id), refused, or ambiguous (ask for the token).
+
+    Attributes:
+        id: The engine's job id when it was accepted.
+        refused: The engine's own words when it said no for certain.
+        ambiguous: Why it is not known whether it was accepted.
+        hint: The next step.
+    """
+
+    id: str = ""
+    refused: str = ""
+    ambiguous: str = ""
+    hint: str = ""

@@ -1,0 +1,1 @@
+"""Map a cluster: one remote exec, side by side, every fact with its provenance."""

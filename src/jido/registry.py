@@ -1,0 +1,84 @@
+"""The tables of plug-in kinds: a name, where it lives, what it is. Nothing is imported until it is asked for.
+
+A third party adds a row by an entry point in the group ``jido.engines`` or ``jido.storage``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from jido.errors import NotFound, nearest
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One plug-in.
+
+    Attributes:
+        where: ``module:name`` of the class.
+        what: What it is, in a few words.
+        extra: The pip extra it needs; empty when the core carries it.
+    """
+
+    where: str
+    what: str
+    extra: str = ""
+
+
+ENGINES: dict[str, Row] = {
+    "process": Row("jido.engines.process:Process", "a queue of jido's own, for machines without a scheduler"),
+    "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
+}
+
+STORAGE: dict[str, Row] = {}
+
+RECIPES: dict[str, Row] = {
+    "slurm": Row("jido.twins.recipes.slurm:Slurm", "a Slurm cluster: munge, slurmctld, slurmd, sshd"),
+}
+
+_GROUPS = {
+    "engine": ("jido.engines", ENGINES),
+    "storage": ("jido.storage", STORAGE),
+    "recipe": ("jido.twins", RECIPES),
+}
+
+
+def names(kind: str) -> list[str]:
+    """Every plug-in's name of a kind (``engine``, ``storage``, ``recipe``), built in and installed, sorted."""
+    from importlib.metadata import entry_points
+
+    group, table = _GROUPS[kind]
+    return sorted({*table, *(point.name for point in entry_points(group=group))})
+
+
+def load(kind: str, name: str) -> Any:
+    """The class of a plug-in.
+
+    Args:
+        kind: ``engine``, ``storage`` or ``recipe``.
+        name: Its name in the table.
+
+    Raises:
+        NotFound: There is none of that name, or the package it needs is not installed.
+    """
+    group, table = _GROUPS[kind]
+    row = table.get(name)
+    if row is None:
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=group, name=name):
+            return point.load()
+        raise NotFound(f"no {kind} is called {name!r}", hint=nearest(name, names(kind)))
+    module, _, attribute = row.where.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if not row.extra:
+            raise
+        raise NotFound(
+            f"the {kind} {name!r} needs packages that are not installed",
+            cause=str(error),
+            hint=f"pip install 'jido[{row.extra}]'",
+        ) from error

@@ -1,0 +1,1 @@
+"""File-system kinds: how each is recognised and what it is good and bad at."""

@@ -1,0 +1,1 @@
+"""Contract suites that a new engine, storage kind or transport must pass."""

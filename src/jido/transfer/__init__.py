@@ -1,0 +1,1 @@
+"""Code there, results home: push, snapshot, pull."""

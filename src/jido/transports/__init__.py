@@ -1,0 +1,1 @@
+"""How a Command reaches a machine."""

@@ -1,0 +1,77 @@
+"""The socket every transport fills: how a `Command` reaches a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import IO, Protocol, TypeVar
+
+from jido.model.command import Ask, Command, Reply
+
+T = TypeVar("T")
+
+
+class Live(Protocol):
+    """A command under way, with its pipes open."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    def poll(self) -> int | None:
+        """Exit code of the command, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return its exit code.
+
+        Raises:
+            ConnectionLost: The connection was cut before the command's end was seen.
+            TransportError: The machine could not be reached at all.
+            TimeoutError: It did not end within `timeout` seconds.
+        """
+
+    def stop(self) -> None:
+        """End it, here and there, and close the pipes; safe to call twice."""
+
+
+class Transport(Protocol):
+    """How commands reach one machine. Making one does nothing; the first use connects.
+
+    Attributes:
+        host: The name a person would use for the machine, for messages.
+    """
+
+    host: str
+
+    def run(self, command: Command) -> Reply:
+        """Execute a command and wait for its end.
+
+        Stdout and stderr are free of whatever the login prints.
+
+        Raises:
+            Unreachable: Nothing was executed.
+            LoginNeeded: A key, password or second factor is wanted; nothing was executed.
+            HostKeyProblem: The host key is unknown or has changed; nothing was executed.
+            ConnectionLost: Cut while the command was under way: it may or may not have been executed.
+        """
+
+    def start(self, command: Command) -> Live:
+        """Begin a command whose output is read as it comes; `Command.timeout` is not applied."""
+
+    def rsync_shell(self) -> tuple[Sequence[str], str] | None:
+        """How the rsync tool reaches this machine.
+
+        Returns:
+            The remote-shell argv for ``rsync -e`` (empty on this machine) and the prefix of remote paths
+            (``HOST:`` or empty); None where rsync cannot be used over this transport.
+        """
+
+    def interactive(self, command: Command) -> int:
+        """Run a command with this terminal attached and return its exit code."""
+
+    def close(self) -> None:
+        """Close what was opened; a shared connection that others use stays."""
+
+
+def ask(transport: Transport, question: Ask[T]) -> T:
+    """Execute a question's command and read its reply."""
+    return question.parse(transport.run(question.command))

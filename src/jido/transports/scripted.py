@@ -1,0 +1,43 @@
+"""Replays recorded replies, so that a parser or a verb meets what a real site once said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from jido.errors import Unreachable
+from jido.model.command import Command, Reply
+from jido.transports.base import Live
+
+
+class Scripted:
+    """A machine that answers from a function or a list of replies.
+
+    Args:
+        answer: Called with each command; returns the reply, or raises what the transport would raise.
+        host: Name for messages.
+    """
+
+    def __init__(self, answer: Callable[[Command], Reply], host: str = "scripted") -> None:
+        self.host = host
+        self._answer = answer
+        self.asked: list[Command] = []
+
+    def run(self, command: Command) -> Reply:
+        """See `Transport.run`."""
+        self.asked.append(command)
+        return self._answer(command)
+
+    def start(self, command: Command) -> Live:
+        """Recorded replies have no live output."""
+        raise Unreachable(f"{self.host} is a recording and runs nothing")
+
+    def rsync_shell(self) -> tuple[Sequence[str], str] | None:
+        """No files travel to a recording."""
+        return None
+
+    def interactive(self, command: Command) -> int:
+        """A recording has no terminal."""
+        raise Unreachable(f"{self.host} is a recording and runs nothing")
+
+    def close(self) -> None:
+        """Nothing is open."""
