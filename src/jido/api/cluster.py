@@ -1,0 +1,74 @@
+"""One cluster with everything it needs bound together; nothing happens before the first use."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from jido import registry
+from jido.config import clusters, maps, places
+from jido.engines.base import Engine
+from jido.errors import SchedulerMissing
+from jido.model.destination import Destination
+from jido.model.map import Map
+from jido.transports.base import Transport
+
+
+class Cluster:
+    """A named cluster.
+
+    Args:
+        name: As given to `jido add`; ``local`` is this machine.
+        destination: Its address; None reads the clusters file at first use.
+    """
+
+    def __init__(self, name: str, destination: Destination | None = None) -> None:
+        self.name = name
+        self._destination = destination
+
+    @cached_property
+    def destination(self) -> Destination:
+        """How it is reached."""
+        return self._destination or clusters.get(self.name)
+
+    @cached_property
+    def transport(self) -> Transport:
+        """What carries commands to its login node."""
+        if self.destination.is_local:
+            from jido.transports.local import Local
+
+            return Local()
+        from jido.transports.openssh import OpenSSH
+
+        return OpenSSH(self.destination, places.runtime(), self.name)
+
+    @property
+    def map(self) -> Map:
+        """Its newest map.
+
+        Raises:
+            NotFound: It was never probed.
+        """
+        return maps.need(self.name)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs jobs there, as the user or the map says.
+
+        Raises:
+            NotFound: It was never probed.
+            SchedulerMissing: The map knows no scheduler there.
+        """
+        name = self.destination.engine
+        if not name:
+            fact = self.map.scheduling.engine
+            if not fact.value:
+                raise SchedulerMissing(
+                    f"no scheduler is known on {self.name}",
+                    cause=fact.why or "the probe found none",
+                    hint=f"probe it again (`jido probe {self.name}`), or use jido's own queue there: "
+                    f"`jido add {self.name} ... --engine process`",
+                )
+            name = fact.value
+        engine = registry.load("engine", name)()
+        assert isinstance(engine, Engine)
+        return engine

@@ -1,0 +1,115 @@
+"""The command tree: names and one-line helps here, the commands themselves imported when called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from jido.cli import draw
+from jido.errors import JidoError, nearest
+
+# name: (module under jido.cli.commands, attribute, one-line help). Order is the order of `jido --help`.
+SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
+    "Clusters": {
+        "add": ("clusters", "add", "name a cluster"),
+        "ls": ("clusters", "list_", "the clusters that have a name"),
+        "rm": ("clusters", "remove", "forget a cluster's name and maps"),
+        "login": ("login", "login", "open the shared connection once: password, one-time code, key"),
+        "logout": ("login", "logout", "close the shared connection"),
+        "probe": ("probe", "probe", "map a cluster, asking its login node everything in one go"),
+        "show": ("show", "show", "the map under its four viewpoints: type, instance, scheduling, storage"),
+    },
+    "Projects": {
+        "init": ("init", "init", "lay a project out, here and there"),
+        "push": ("push", "push", "carry the code there, changed files only"),
+        "pull": ("pull", "pull", "bring results and logs home"),
+    },
+    "Jobs": {
+        "run": ("run", "run", "push, submit and follow a command"),
+        "submit": ("run", "submit", "push and submit a command, and come back at once"),
+        "ps": ("ps", "ps", "my runs and how they stand"),
+        "story": ("ps", "story", "all that happened to a run, with times and evidence"),
+        "logs": ("logs", "logs", "a run's output; -f follows it"),
+        "wait": ("logs", "wait", "wait for runs to end"),
+        "cancel": ("cancel", "cancel", "end runs"),
+    },
+    "Twins": {
+        "twin": ("twin", "twin", "a running replica of a mapped cluster on this machine"),
+    },
+    "More": {
+        "schema": ("schema", "schema", "the JSON Schemas of jido's documents"),
+    },
+}
+COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
+
+
+class Tree(click.Group):
+    """The root group; a command's module is imported when the command is called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command in its section's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        command = getattr(import_module(f"jido.cli.commands.{row[0]}"), row[1])
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest name for one that does not exist."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no command is called '{args[0]}'; {nearest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Sections with the one-line helps of the table, importing nothing."""
+        for title, rows in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, row[2]) for name, row in rows.items()], col_max=12)
+
+
+@click.group(
+    cls=Tree,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with: jido add NAME USER@HOST, or try it on this machine: jido twin up aurora",
+)
+@click.version_option(package_name="jido", message="jido %(version)s")
+@click.option("-v", "--verbose", is_flag=True, help="With an error, show host, argv, code and output.")
+@click.pass_context
+def root(ctx: click.Context, verbose: bool) -> None:
+    """Map a compute cluster, lay your project out on it, run jobs there and bring the results home."""
+    ctx.obj = {"verbose": verbose}
+
+
+def run(argv: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; every jido error is drawn, none is a traceback."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        # Text that is not UTF-8 (a hostile file name, a log) is shown escaped instead of ending the command.
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        code = root.main(args=argv, prog_name="jido", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        draw.say("")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except JidoError as error:
+        draw.error(error, verbose="-v" in argv or "--verbose" in argv, as_json="--json" in argv)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # `jido ps | head`: the reader has what it wanted.
+        sys.stderr.close()
+        sys.exit(0)

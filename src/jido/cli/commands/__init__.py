@@ -1,0 +1,1 @@
+"""One module for each verb or noun; imported only when it is called."""

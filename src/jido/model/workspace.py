@@ -1,0 +1,68 @@
+"""A project's folders on a cluster: one root on the work tier, a folder a role."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import msgspec
+
+ROLES = {
+    "code": "the code as it was pushed last",
+    "data": "datasets of this project",
+    "logs": "what jobs print",
+    "checkpoints": "what training saves on the way",
+    "results": "what comes home",
+    "cache": "downloads and caches, kept off /home",
+    "envs": "environments, one per set of requirements",
+    "runs": "one folder a run: its script, its claim, its end",
+    "snapshots": "the exact code of runs, shared by runs of equal code",
+}
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    """Where a project lies on a cluster.
+
+    Attributes:
+        root: Absolute folder, e.g. ``/data/u123/digits``; any characters except NUL.
+    """
+
+    root: str
+
+    def role(self, name: str) -> str:
+        """The folder of a role of `ROLES`."""
+        if name not in ROLES:
+            raise KeyError(name)
+        return f"{self.root}/{name}"
+
+    def run(self, run: str) -> str:
+        """The run folder."""
+        return f"{self.root}/runs/{run}"
+
+    def run_code(self, run: str) -> str:
+        """Where a run's code lies and its command starts: its own tree of hard links to a snapshot."""
+        return f"{self.root}/runs/{run}/code"
+
+    def log(self, run: str) -> str:
+        """What a run prints."""
+        return f"{self.root}/logs/{run}.log"
+
+    def results(self, run: str) -> str:
+        """What a run leaves to be brought home."""
+        return f"{self.root}/results/{run}"
+
+    def checkpoints(self, run: str) -> str:
+        """What a run saves on the way."""
+        return f"{self.root}/checkpoints/{run}"
+
+
+def folder_name(text: str) -> str:
+    """A name that is safe as one folder or job name anywhere: letters of any script, digits and ``._-``.
+
+    Everything else becomes ``-``; Korean is composed (NFC), so that a name typed on macOS is the same on Linux.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    safe = re.sub(r"[^\w.-]+", "-", composed).strip("-.")
+    while len(safe.encode()) > 100:
+        safe = safe[:-1]
+    return safe or "project"
