@@ -1,0 +1,90 @@
+"""What every test has: a home of its own, and a real sshd to talk to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jido.config import places
+from jido.model.destination import Destination
+from jido.testing.sshd import Server, sshd_path
+from jido.transports.base import Transport
+from jido.transports.local import Local
+from jido.transports.openssh import OpenSSH
+
+
+@pytest.fixture
+def jido_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JIDO_HOME of a test; a folder of tests whose twin outlives one test overrides it."""
+    return tmp_path_factory.mktemp("jido")
+
+
+@pytest.fixture(autouse=True)
+def isolated(
+    jido_home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """No test reads or writes what belongs to the person who runs it; no shared connection outlives it."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("JIDO_HOME", str(jido_home))
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "SLURM_", "SBATCH_", "JIDO_")) and name != "JIDO_HOME":
+            monkeypatch.delenv(name)
+    for name in ("SSH_AUTH_SOCK", "SSH_ASKPASS", "DISPLAY", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    monkeypatch.setenv("JIDO_HOME", str(jido_home))
+    close_connections(places.runtime())
+
+
+def close_connections(runtime: Path) -> None:
+    """End every ssh master whose socket lies in a runtime folder, and remove the folder."""
+    for socket in runtime.glob("cm-*"):
+        subprocess.run(["ssh", "-F", "none", "-S", str(socket), "-O", "exit", "x"], capture_output=True, timeout=10)
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real sshd on loopback, shared by all tests: leave it as you found it, or take `own_sshd`."""
+    yield from _served(tmp_path_factory.mktemp("sshd"))
+
+
+@pytest.fixture
+def own_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real sshd that belongs to one test, to stop, break and rename."""
+    yield from _served(tmp_path_factory.mktemp("own-sshd"))
+
+
+def _served(folder: Path) -> Iterator[Server]:
+    if sshd_path() is None:
+        pytest.skip("sshd is not installed")
+    server = Server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def testhost(sshd: Server) -> Destination:
+    """The address of the shared sshd."""
+    return sshd.destination
+
+
+@pytest.fixture(params=["local", "openssh"])
+def remote(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    """A machine to run commands on, by every transport there is."""
+    if request.param == "local":
+        yield Local()
+        return
+    server: Server = request.getfixturevalue("sshd")
+    transport = OpenSSH(server.destination, places.runtime(), "testhost")
+    yield transport
+    transport.close()
