@@ -29,9 +29,10 @@ memory is not enforced.
 The state is SQLite with its default rollback journal, not WAL: WAL needs shared memory, which network homes do
 not have, and here a commit is rare. A shared home is why the default spool folder carries the host's name.
 """
-# Old Pythons: no `X | Y`, no `list[str]`; and bytes paths (an old Python in the C locale cannot encode Korean), so
-# no pathlib. S606, S108: programs are started without a shell on purpose.
-# ruff: noqa: UP, PTH, S606, S608
+# Old Pythons: no `X | Y`, no `list[str]`, so the UP rules are off. Bytes paths, since an old Python in the C locale
+# cannot encode Korean, so no pathlib. S606: a job is started without a shell on purpose. S608: constants only.
+# ruff: noqa: UP006, UP031, UP035, UP045, S606, S608
+# ruff: noqa: PTH103, PTH108, PTH109, PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH123, PTH208
 
 import contextlib
 import fcntl
@@ -53,6 +54,8 @@ except ImportError:  # a Python built without it
 
 SCHEMA = 1
 ACTIVE = "('running', 'completing')"
+WORK = "SELECT 1 FROM jobs WHERE state IN ('queued', 'running', 'completing') LIMIT 1"
+END = "UPDATE jobs SET state = ?, reason = ?, ended = ?, base = NULL WHERE id = ?"
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)",
     """CREATE TABLE jobs (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT UNIQUE NOT NULL, mark TEXT NOT NULL,
@@ -128,6 +131,7 @@ def hold(path: str) -> Optional[int]:
 
 
 def boot_id() -> str:
+    """Returns what changes at each start of the kernel, or nothing where it cannot be known."""
     return plain(slurp("/proc/sys/kernel/random/boot_id").strip())
 
 
@@ -144,7 +148,7 @@ def ask_gpus() -> Dict[str, Any]:
         return {"list": [], "source": None, "error": None}
     argv = [program, "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits"]
     try:
-        reply = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)  # noqa: UP022
+        reply = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
         text = reply.stdout.decode("utf-8", "replace").strip()
         if reply.returncode != 0:
             return {"list": [], "source": program, "error": text or "exit code %d" % reply.returncode}
@@ -215,12 +219,13 @@ def birth_of(pid: int) -> int:
 
 
 def processes() -> List[int]:
+    """Returns all pids."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()] if HAS_PROC else []
 
 
 def descendants() -> List[int]:
     """Returns the pids of all that descend from this process and are not dead yet."""
-    children = {}  # type: Dict[int, List[int]]
+    children: Dict[int, List[int]] = {}
     for pid in processes():
         stat = stat_of(pid)
         if stat:
@@ -251,8 +256,9 @@ def command(script: bytes) -> List[bytes]:
     """Returns the argv of a job script as the kernel would; a shell where it names no interpreter."""
     with open(script, "rb") as file:
         first = file.readline(4096)
-    words = first[2:].strip(b" \t\n").split(None, 1) if first.startswith(b"#!") else []
-    return (words or [b"/bin/sh"]) + [script]
+    line = first[2:].strip(b" \t\n") if first.startswith(b"#!") else b""
+    words = line.replace(b"\t", b" ").split(b" ", 1)  # only these part words: "bash\r" is not bash
+    return [words[0] or b"/bin/sh"] + [word.strip(b" ") for word in words[1:]] + [script]
 
 
 def environment(row: Any, machine: Dict[str, Any]) -> Dict[bytes, bytes]:
@@ -288,7 +294,9 @@ def become_job(row: Any, machine: Dict[str, Any], gate: int, trouble: int) -> No
         argv = command(wire(spec["script"]))
         os.execve(argv[0], argv, environment(row, machine))
     except BaseException as problem:
-        os.write(trouble, ("cannot start: %s" % problem).encode("utf-8", "backslashreplace")[:4000])
+        text = ("cannot start: %s" % problem).encode("utf-8", "backslashreplace")[:4000]
+        os.write(trouble, text)
+        os.write(2, b"jido: " + text + b"\n")  # into the job's own log, when that could be opened
     finally:
         os._exit(127)
 
@@ -323,11 +331,14 @@ def strike(main: int, numbers: Sequence[int]) -> None:
                 os.kill(pid, number)
 
 
-def watch(main: int, limit: Optional[float], memory: Optional[int], cause: str) -> Tuple[int, str, float, int]:
+def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
     """Stays until no process of the job is left; returns wait status, why it was stopped, duration, peak bytes."""
-    begin = time.monotonic()
+    begin, limit = time.monotonic(), json.loads(row["spec"])["time"]
+    memory = row["memory"] if HAS_PROC else None
     grace = setting("JIDO_SPOOL_GRACE", 5)
-    status = kill_at = linger = None  # type: Any
+    status: Optional[int] = None
+    kill_at: Optional[float] = None
+    linger: Optional[float] = None
     peak, look, last = 0, 0.0, 0
     while True:
         status, left = reap(main, status)
@@ -343,14 +354,14 @@ def watch(main: int, limit: Optional[float], memory: Optional[int], cause: str) 
                 stop = "cancelled"
             elif limit is not None and now >= begin + limit:
                 stop = "timed_out"
-            elif memory is not None and HAS_PROC and now >= look:
+            elif memory is not None and now >= look:
                 peak = max(peak, memory_of(descendants(), memory))
                 look = now + max(0.1, 20 * (time.monotonic() - now))
                 stop = "out_of_memory" if peak > memory else ""
             if stop:
                 cause = cause or stop
                 kill_at = now if stop == "out_of_memory" else now + grace
-                record("UPDATE jobs SET state = 'completing' WHERE state = 'running' AND pid = ?", main)
+                record("UPDATE jobs SET state = 'completing' WHERE id = ?", row["id"])
                 if stop != "out_of_memory":
                     strike(main, [signal.SIGTERM, signal.SIGCONT])
         if kill_at is not None and now >= kill_at:
@@ -358,7 +369,7 @@ def watch(main: int, limit: Optional[float], memory: Optional[int], cause: str) 
             kill_at = now + 0.05
         waits = [kill_at, linger if kill_at is None else None]
         if kill_at is None and status is None:
-            waits += [None if limit is None else begin + limit, look if memory is not None and HAS_PROC else None]
+            waits += [None if limit is None else begin + limit, look if memory is not None else None]
         due = [at for at in waits if at is not None]
         last = next_signal(min(due) - now if due else None)
 
@@ -410,8 +421,7 @@ def keep(row: Any, machine: Dict[str, Any], lock: int) -> None:
     if cancelled is None:
         os.write(gate[1], b"!")
     os.close(gate[1])
-    limit = json.loads(row["spec"])["time"]
-    status, cause, lasted, peak = watch(main, limit, row["memory"], "cancelled" if cancelled else "")
+    status, cause, lasted, peak = watch(main, row, "cancelled" if cancelled else "")
     with state("DEFERRED") as db:  # who cancelled it, if somebody did
         row = db.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone()
     word, reason, code, number = verdict(status, cause, row, peak)
@@ -459,11 +469,8 @@ def settle() -> None:
                 rebooted = row["boot"] != boot_id()
                 if not rebooted:
                     sweep(row, [keeper for _, keeper in active if keeper])
-                reason = (
-                    "the host was rebooted" if rebooted else "its keeper was killed, and with it the proof of its end"
-                )
-                end = "UPDATE jobs SET state = 'node_failed', reason = ?, ended = ?, base = NULL WHERE id = ?"
-                db.execute(end, (reason, time.time(), job))
+                reason = "the host was rebooted" if rebooted else "its keeper was killed, and nobody saw its end"
+                db.execute(END, ("node_failed", reason, time.time(), job))
         if path:
             os.unlink(path)
         os.close(lock)
@@ -480,8 +487,11 @@ def waits_for(db: Any, spec: Dict[str, Any]) -> Tuple[str, bool]:
     return "", False
 
 
-def plan(db: Any) -> Iterator[Tuple[Any, Optional[List[int]], str, bool]]:
-    """Yields the queued jobs in order: row, the GPUs to start it on now or None, why it waits, whether for ever."""
+def plan(db: Any, brief: bool = False) -> Iterator[Tuple[Any, Optional[List[int]], str, bool]]:
+    """Yields queued jobs in order: row, the GPUs to start it on now or None, why it waits, whether for ever.
+
+    A `brief` plan stops when no CPU is left: what follows cannot start, and ten thousand may follow.
+    """
     machine = json.loads(db.execute("SELECT value FROM meta WHERE key = 'machine'").fetchone()["value"])
     cuda = [gpu["index"] for gpu in machine["gpus"]["list"]]
     free = {"cpus": machine["cpus"], "memory": machine["memory"], "gpus": len(cuda)}
@@ -491,6 +501,8 @@ def plan(db: Any) -> Iterator[Tuple[Any, Optional[List[int]], str, bool]]:
         cuda = [index for index in cuda if index not in json.loads(row["cuda"] or "[]")]
     real = dict(free)
     for row in db.execute("SELECT * FROM jobs WHERE state = 'queued' ORDER BY id"):
+        if brief and free["cpus"] <= 0:
+            return
         reason, never = waits_for(db, json.loads(row["spec"]))
         if reason:
             yield row, None, reason, never
@@ -513,10 +525,9 @@ def start_jobs() -> Optional[float]:
     launches, again = [], 1.0
     with state() as db:
         machine = json.loads(db.execute("SELECT value FROM meta WHERE key = 'machine'").fetchone()["value"])
-        for row, cuda, reason, never in list(plan(db)):
+        for row, cuda, reason, never in list(plan(db, brief=True)):
             if never:
-                end = "UPDATE jobs SET state = 'cancelled', reason = ?, ended = ?, base = NULL WHERE id = ?"
-                db.execute(end, (reason, time.time(), row["id"]))
+                db.execute(END, ("cancelled", reason, time.time(), row["id"]))
                 again = 0.0  # others may follow this one
             elif cuda is not None:
                 lock = hold("locks/%d" % row["id"])
@@ -526,7 +537,7 @@ def start_jobs() -> Optional[float]:
                 db.execute("UPDATE jobs SET state = 'running', cuda = ? WHERE id = ?", (json.dumps(cuda), row["id"]))
                 row = db.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone()
                 launches.append((row, lock))
-        work = db.execute("SELECT 1 FROM jobs WHERE state IN ('queued', 'running', 'completing') LIMIT 1").fetchone()
+        work = db.execute(WORK).fetchone()
     for row, lock in launches:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM, signal.SIGALRM])
         if os.fork() == 0:
@@ -580,7 +591,7 @@ def daemon() -> None:
         fcntl.flock(3, fcntl.LOCK_UN)
         # Whoever submitted before this line found the lock held and trusts us; whoever comes later finds it free.
         with state("DEFERRED") as db:
-            if not db.execute("SELECT 1 FROM jobs WHERE state IN ('queued', 'running', 'completing')").fetchone():
+            if not db.execute(WORK).fetchone():
                 return
         try:
             fcntl.flock(3, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -588,14 +599,23 @@ def daemon() -> None:
             return
 
 
+def poke(call: bytes) -> bool:
+    """Writes into the daemon's ear; returns whether there is one."""
+    try:
+        fd = os.open("wake", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # ENXIO: nobody listens
+        return False
+    with contextlib.suppress(BlockingIOError):  # so many calls that it will wake anyway
+        os.write(fd, call)
+    os.close(fd)
+    return True
+
+
 def rouse() -> None:
     """Wakes the daemon; where none lives and there is work, becomes the parent of a new one."""
-    with contextlib.suppress(OSError):  # ENXIO: nobody reads; EAGAIN: so many calls that it will wake anyway
-        fd = os.open("wake", os.O_WRONLY | os.O_NONBLOCK)
-        os.write(fd, b"!")
-        os.close(fd)
+    poke(b"!")
     with state("DEFERRED") as db:
-        if not db.execute("SELECT 1 FROM jobs WHERE state IN ('queued', 'running', 'completing')").fetchone():
+        if not db.execute(WORK).fetchone():
             return
         # A daemon born inside one of our jobs would end with that job. Its keeper rouses one when it is over.
         mine = "SELECT 1 FROM jobs WHERE mark = ? AND state IN " + ACTIVE
@@ -638,7 +658,8 @@ def checked(spec: Any, here: bytes) -> Dict[str, Any]:
         if not fine:
             raise RefusedError(2, error, hint)
 
-    known = "token name script cwd stdout cpus memory gpus time after after_kind env comment".split()
+    known = ["token", "name", "script", "cwd", "stdout", "cpus", "memory", "gpus", "time"]
+    known += ["after", "after_kind", "env", "comment"]
     require(isinstance(spec, dict), "the spec is not a JSON object", "give one with: " + " ".join(known))
     for key in spec:
         require(key in known, "unknown field %r in the spec" % key, "known ones: " + " ".join(known))
@@ -708,9 +729,9 @@ def submit(args: List[str], here: bytes) -> Any:
             for job in spec["after"]:
                 if not db.execute("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
                     raise RefusedError(2, "it is to follow job %d, which is unknown here" % job, "see status --all")
-            add = "INSERT INTO jobs (token, mark, spec, base, state, cpus, memory, gpus, submitted) VALUES (?,?,?,?,?,?,?,?,?)"
-            values = [token, os.urandom(8).hex(), "", json.dumps(base), "queued"]
-            job = db.execute(add, values + [spec["cpus"], spec["memory"], spec["gpus"], now]).lastrowid
+            add = "INSERT INTO jobs (state, spec, token, mark, base, cpus, memory, gpus, submitted)"
+            values = (token, os.urandom(8).hex(), json.dumps(base), spec["cpus"], spec["memory"], spec["gpus"], now)
+            job = db.execute(add + " VALUES ('queued', '', ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
             name = wire(spec["stdout"] or "jido-%d.out" % job)
             spec["stdout"] = plain(os.path.join(wire(spec["cwd"]), name))
             db.execute("UPDATE jobs SET spec = ? WHERE id = ?", (json.dumps(spec), job))
@@ -721,19 +742,19 @@ def submit(args: List[str], here: bytes) -> Any:
 def status(args: List[str], here: bytes) -> Any:
     """Tells what is known of jobs; ids that are not are left out."""
     settle()
+    values: List[str] = []
     if args[:1] == ["--all"]:
-        where, values = "1", []  # type: Tuple[str, List[Any]]
+        where = "1"
     elif args[:1] == ["--token"] and len(args) == 2:
         where, values = "token = ?", [args[1]]
     else:
-        values = numbers(args)
-        where = "id IN (%s)" % ",".join(map(str, values))  # digits only; a `?` each would be limited to 999
-        values = []
+        where = "id IN (%s)" % ",".join(map(str, numbers(args)))  # digits only; of `?` there can be but 999
     with state("DEFERRED") as db:
-        rows = db.execute("SELECT * FROM jobs WHERE %s ORDER BY id" % where, values).fetchall()  # noqa: S608
+        rows = db.execute("SELECT * FROM jobs WHERE %s ORDER BY id" % where, values).fetchall()
         waiting = any(row["state"] == "queued" for row in rows)
         reasons = {row["id"]: reason for row, _, reason, _ in plan(db)} if waiting else {}
-    keys = "token state exit_code signal submitted started ended node cpus memory gpus pid".split()
+    keys = ["token", "state", "exit_code", "signal", "submitted", "started", "ended", "node"]
+    keys += ["cpus", "memory", "gpus", "pid"]
     answer = []
     for row in rows:
         spec = json.loads(row["spec"])
@@ -759,8 +780,7 @@ def cancel(args: List[str], here: bytes) -> Any:
                 continue
             now = row["state"]
             if now == "queued":
-                end = "UPDATE jobs SET state = ?, reason = ?, cancelled_by = ?, ended = ?, base = NULL WHERE id = ?"
-                db.execute(end, ("cancelled", "cancelled by %s" % who, who, time.time(), job))
+                db.execute(END, ("cancelled", "cancelled by %s" % who, time.time(), job))
                 now = "cancelled"
             elif now == "running":
                 db.execute("UPDATE jobs SET cancelled_by = ? WHERE id = ?", (who, job))
@@ -808,10 +828,6 @@ def inventory(args: List[str], here: bytes) -> Any:
         kind: {"total": total[kind], "used": used[kind], "free": max(0, total[kind] - used[kind])} for kind in total
     }
     uname = os.uname()
-    lock = hold("lock")
-    living = int(slurp("lock") or b"0") if lock is None else None
-    if lock is not None:
-        os.close(lock)
     return {
         "host": uname.nodename,
         "system": "%s %s %s" % (uname.sysname, uname.release, uname.machine),
@@ -824,18 +840,18 @@ def inventory(args: List[str], here: bytes) -> Any:
         "jobs": {"queued": queued, "running": len(rows)},
         "python": "%d.%d.%d" % sys.version_info[:3],
         "spool": plain(os.getcwdb()),
-        "daemon": living,
+        "daemon": int(slurp("lock") or b"0") if poke(b"") else None,
         "boot": machine["boot"],
     }
 
 
-VERBS = {
+VERBS: Dict[str, Callable[[List[str], bytes], Any]] = {
     "inventory": inventory,
     "submit": submit,
     "status": status,
     "cancel": cancel,
     "signal": send_signal,
-}  # type: Dict[str, Callable[[List[str], bytes], Any]]
+}
 
 
 def enter_spool() -> None:
