@@ -12,6 +12,7 @@ import re
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -25,11 +26,22 @@ class Part(msgspec.Struct, frozen=True):
         name: Letters, digits, ``-``, ``_``, ``.`` and ``/``; unique in its bundle.
         script: POSIX shell text.
         limit: Seconds it may take.
+        needs: A shell condition of builtins, e.g. ``[ -d /data ]`` or ``command -v sinfo``. Where it does not hold
+            the look is not executed and ends with `MISSING`, as a missing program would: a hundred questions that
+            do not apply cost nothing.
+        typed: The command as a person would type it; empty where that is `script`.
     """
 
     name: str
     script: str
     limit: float = 10.0
+    needs: str = ""
+    typed: str = ""
+
+    @property
+    def command(self) -> str:
+        """What a person would type to look for herself."""
+        return self.typed or self.script
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -39,7 +51,7 @@ class Finding(msgspec.Struct, frozen=True):
         code: Exit code; None when it did not end in time or was never reported.
         stdout: What it printed.
         stderr: What it complained of.
-        took: Seconds, to the precision of the remote clock (1 s where ``date`` knows no nanoseconds).
+        took: Seconds, to 0.01 s (1 s where there is no ``/proc/uptime``).
     """
 
     code: int | None
@@ -59,22 +71,37 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 # `exec 3<>fifo` keeps the FIFO open for reading and writing, so that no writer blocks before the first read; POSIX
-# leaves that undefined, Linux, the BSDs and macOS define it. `set -m` would give each look a process group of its
-# own but prints job notices in some shells, so a look is killed by pid and its children die of SIGPIPE or finish.
+# leaves that undefined, Linux, the BSDs and macOS define it. All of it is one compound command, so that a script cut
+# off by a lost connection is not executed at all. /tmp comes before $TMPDIR, which may be on a mount that is dead.
+# Time is read from /proc/uptime because that takes no process, and processes are what a probe's time goes to.
 _PROLOGUE = """\
+{
 LC_ALL=C; export LC_ALL; unset LANGUAGE
 umask 077
-d=$(mktemp -d "${TMPDIR:-/tmp}/jido.XXXXXX" 2>/dev/null) || d=$(mktemp -d /tmp/jido.XXXXXX 2>/dev/null) ||
-  d=$(mktemp -d /dev/shm/jido.XXXXXX 2>/dev/null) || d=$(mktemp -d "$HOME/.jido.XXXXXX") || exit 97
+for d in /tmp /dev/shm /var/tmp "${TMPDIR:-/tmp}" "$HOME"; do
+  d=$(mktemp -d "$d/.jido.XXXXXX" 2>/dev/null) && break
+done
+[ -n "$d" ] || exit 97
+trap 'rm -rf "$d"' 0
+trap 'exit 98' HUP INT PIPE TERM
 mkfifo "$d/ends" || exit 97
 exec 3<>"$d/ends"
-now() { t=$(date +%s%N 2>/dev/null); case $t in *N|'') t=$(date +%s)000000000;; esac; }
-begin() { now; echo "$t" >"$d/$1.t0"; }
-end() { now; echo "$t" >"$d/$1.t1"; echo "$2" >"$d/$1.rc"; echo "$1" >&3; }
+now() { { read -r t t_ </proc/uptime; } 2>/dev/null || t=$(date +%s); }
+end() { now; echo "$2 $t0 $t" >"$d/$1.end"; echo "$1" >&3; }
+now; start=$t
 """
 
+# `timeout` ends a look's whole process group; where it is missing the deadline alone bounds it.
+_LOOK = """\
+( now; t0=$t; r=127; if {needs}; then
+  {{ if command -v timeout >/dev/null; then timeout -k 1 {limit:g} sh -c {script}
+  else sh -c {script} & c=$!; echo "$c" >"$d/{n}.pid"; wait "$c"; fi; }} >"$d/{n}.out" 2>"$d/{n}.err"
+  r=$?; fi; end {n} "$r" ) >/dev/null 2>&1 </dev/null & p{n}=$!
+"""
+
+# What is printed was copied first: a look that hangs may still write while its bytes are counted.
 _EPILOGUE = """\
-( sleep {deadline} & s=$!; trap 'kill "$s"; exit' TERM; wait "$s"; echo late >&3 ) >/dev/null 2>&1 </dev/null &
+( sleep {deadline:g} & s=$!; trap 'kill "$s"; exit' TERM; wait "$s"; echo late >&3 ) >/dev/null 2>&1 </dev/null &
 watchdog=$!
 left={count}
 while [ "$left" -gt 0 ]; do
@@ -83,22 +110,40 @@ while [ "$left" -gt 0 ]; do
   left=$((left - 1))
 done
 kill "$watchdog" 2>/dev/null
+now
 i=0
 while [ "$i" -lt {count} ]; do
-  rc=late; [ -s "$d/$i.rc" ] && read -r rc <"$d/$i.rc"
-  t0=0; [ -s "$d/$i.t0" ] && read -r t0 <"$d/$i.t0"
-  t1=$t0; [ -s "$d/$i.t1" ] && read -r t1 <"$d/$i.t1"
-  [ "$rc" = late ] && {{ eval "p=\\$p$i"; kill -9 "$p" 2>/dev/null; }}
-  : >>"$d/$i.out"; : >>"$d/$i.err"
-  cp "$d/$i.out" "$d/o"; cp "$d/$i.err" "$d/e"
-  printf '\\n{mark} %s %s %s %s %s\\n' "$i" "$rc" "$t0" "$t1" "$(($(wc -c <"$d/o"))) $(($(wc -c <"$d/e")))"
-  cat "$d/o" "$d/e"
+  if [ ! -s "$d/$i.end" ]; then
+    eval "p=\\$p$i"; kill -9 "$p" 2>/dev/null
+    [ -s "$d/$i.pid" ] && read -r p <"$d/$i.pid" && kill -9 "$p" 2>/dev/null
+  fi
   i=$((i + 1))
 done
-printf '\\n{mark} end\\n'
-exec 3>&-
-rm -rf "$d"
+mkdir "$d/c" && cp "$d"/*.out "$d"/*.err "$d/c" 2>/dev/null
+cd "$d/c" || exit 97
+wc -c * >../sizes 2>/dev/null
+while read -r n f; do
+  case $f in
+    *.out) eval "o${{f%.out}}=$n";;
+    *.err) eval "e${{f%.err}}=$n";;
+  esac
+done <../sizes
+i=0; all=
+while [ "$i" -lt {count} ]; do
+  r="late $start $t"; [ -s "../$i.end" ] && read -r r <"../$i.end"
+  eval "o=\\${{o$i:-0}} e=\\${{e$i:-0}}"
+  printf '\\n{mark} %s %s %s %s\\n' "$i" "$r" "$o" "$e" >"$i.head"
+  all="$all $i.head"; [ "$o" = 0 ] || all="$all $i.out"; [ "$e" = 0 ] || all="$all $i.err"
+  i=$((i + 1))
+done
+printf '\\n{mark} end\\n' >end
+cat $all end
+cd /
+exit 0
+}}
 """
+
+MISSING = 127
 
 
 def bundle(parts: Sequence[Part], *, mark: str | None = None) -> Ask[dict[str, Finding]]:
@@ -110,46 +155,49 @@ def bundle(parts: Sequence[Part], *, mark: str | None = None) -> Ask[dict[str, F
 
     Returns:
         A question whose answer maps each look's name to its finding. A look that did not report in time, or that
-        the noise swallowed, has code None.
+        the noise swallowed, has code None; what it had printed by then is kept.
     """
     mark = mark or f"jido-{secrets.token_hex(8)}"
     lines = [_PROLOGUE]
     for number, part in enumerate(parts):
-        # `timeout` ends a look's whole process group; where it is missing the deadline alone bounds it.
-        shell = f"timeout -k 1 {part.limit:g} sh -c" if part.limit else "sh -c"
-        quoted = shlex.quote(part.script)
-        lines.append(
-            f"( begin {number}; if command -v timeout >/dev/null 2>&1; then {shell} {quoted}; "
-            f'else sh -c {quoted}; fi >"$d/{number}.out" 2>"$d/{number}.err"; '
-            f"end {number} $? ) >/dev/null 2>&1 </dev/null & p{number}=$!\n"
-        )
+        needs = f"{{ {part.needs}; }} >/dev/null 2>&1" if part.needs else ":"
+        lines.append(_LOOK.format(n=number, needs=needs, limit=part.limit, script=shlex.quote(part.script)))
     # GNU timeout's own kill needs a second more; past that the look hangs in the kernel.
     deadline = max((part.limit for part in parts), default=1.0) + 2
-    lines.append(_EPILOGUE.format(deadline=f"{deadline:g}", count=len(parts), mark=mark))
-    command = Command(argv=("sh", "-s"), stdin="".join(lines).encode(), timeout=deadline + 30)
+    lines.append(_EPILOGUE.format(deadline=deadline, count=len(parts), mark=mark))
+    script = "".join(lines).encode("utf-8", "surrogateescape")
+    command = Command(argv=("sh", "-s"), stdin=script, timeout=deadline + 30)
     names = tuple(part.name for part in parts)
     return Ask(command=command, parse=lambda reply: _read(reply, names, mark))
 
 
 def _read(reply: Reply, names: Sequence[str], mark: str) -> dict[str, Finding]:
     found: dict[str, Finding] = {name: Finding(code=None) for name in names}
-    pattern = re.compile(rb"\n" + re.escape(mark.encode()) + rb" (\d+) (\d+|late) (\d+) (\d+) (\d+) (\d+)\n")
-    at = 0
-    while match := pattern.search(reply.stdout, at):
-        number, code, t0, t1, out, err = match.groups()
-        start = match.end()
-        middle, at = start + int(out), start + int(out) + int(err)
-        if int(number) < len(names):
-            found[names[int(number)]] = Finding(
-                # 124 is GNU timeout's code for a look stopped at its limit, 137 for one it had to kill.
-                code=None if code in (b"late", b"124", b"137") else int(code),
-                stdout=reply.stdout[start:middle],
-                stderr=reply.stdout[middle:at],
-                took=max(0.0, (int(t1) - int(t0)) / 1e9),
-            )
+    line = rb"\n" + re.escape(mark.encode()) + rb" (?:(\d+) (\d+|late) ([\d.]+) ([\d.]+) (\d+) (\d+)|end)\n"
+    heads = list(re.finditer(line, reply.stdout))
+    for head, following in pairwise(heads):
+        number, code, t0, t1, out, err = head.groups()
+        middle = head.end() + int(out or 0)
+        # Bytes that do not add up were disturbed by somebody else's printing: no finding, rather than a wrong one.
+        if number is None or int(number) >= len(names) or following.start() != middle + int(err):
+            continue
+        found[names[int(number)]] = Finding(
+            # 124 is GNU timeout's code for a look stopped at its limit, 137 for one it had to kill.
+            code=None if code in (b"late", b"124", b"137") else int(code),
+            stdout=reply.stdout[head.end() : middle],
+            stderr=reply.stdout[middle : following.start()],
+            took=max(0.0, _seconds(t1) - _seconds(t0)),
+        )
     return found
+
+
+def _seconds(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def is_whole(reply: Reply, findings: Mapping[str, Finding]) -> bool:
     """Whether the bundle ran to its end: every look was reported, in time or late."""
-    return reply.ok and bool(findings) and b" end\n" in reply.stdout[-128:]
+    return reply.ok and bool(findings) and re.search(rb"\n\S+ end\n", reply.stdout[-4096:]) is not None
