@@ -32,7 +32,17 @@ ENGINES: dict[str, Row] = {
     "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
 }
 
-STORAGE: dict[str, Row] = {}
+STORAGE: dict[str, Row] = {
+    "beegfs": Row("jido.storage.beegfs:Beegfs", "BeeGFS, a parallel file system"),
+    "cephfs": Row("jido.storage.cephfs:Cephfs", "files on a Ceph cluster"),
+    "glusterfs": Row("jido.storage.glusterfs:Glusterfs", "files spread over several servers"),
+    "gpfs": Row("jido.storage.gpfs:Gpfs", "IBM Storage Scale, a parallel file system"),
+    "local": Row("jido.storage.local:Local", "a disk of the node itself"),
+    "lustre": Row("jido.storage.lustre:Lustre", "a parallel file system"),
+    "nfs": Row("jido.storage.nfs:Nfs", "one server's disks, seen by many nodes"),
+    "overlay": Row("jido.storage.overlay:Overlay", "a container's layered root"),
+    "tmpfs": Row("jido.storage.tmpfs:Tmpfs", "files in the node's memory"),
+}
 
 RECIPES: dict[str, Row] = {
     "slurm": Row("jido.twins.recipes.slurm:Slurm", "a Slurm cluster: munge, slurmctld, slurmd, sshd"),

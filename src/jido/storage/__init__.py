@@ -1,1 +1,1 @@
-"""File-system kinds: how each is recognised and what it is good and bad at."""
+"""One kind of file system a module: how it is recognised, and what it is good and bad at."""

@@ -1,0 +1,20 @@
+"""A container's layered root."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from jido.storage.base import StorageKind
+
+
+class Overlay(StorageKind):
+    """Layers over another file system, as containers have them."""
+
+    name: ClassVar[str] = "overlay"
+    title: ClassVar[str] = "container layer (overlay)"
+    types: ClassVar[frozenset[str]] = frozenset(
+        {"overlay", "overlayfs", "aufs", "fuse-overlayfs", "fuse.fuse-overlayfs"}
+    )
+    network: ClassVar[bool] = False
+    good_for: ClassVar[tuple[str, ...]] = ("the container's own programs",)
+    bad_for: ClassVar[tuple[str, ...]] = ("anything that is to be kept: it goes with the container",)
