@@ -1,0 +1,63 @@
+"""Ending a twin's processes, whatever state it was left in."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from pathlib import Path
+
+from jido.errors import TwinError
+from jido.twins import keeping, processes, state
+
+TOKEN = "JIDO_TWIN"  # noqa: S105 - the name of a variable, and what it holds is no secret
+
+
+def end(folder: Path, record: state.Record | None) -> None:
+    """End every process of a twin; nothing to end is fine.
+
+    Args:
+        folder: The twin's.
+        record: Its record; None when it never came up, or its starter was killed.
+
+    Raises:
+        TwinError: Some did not end.
+    """
+    if record is None:
+        # A starter that was killed between the keeper's start and the record leaves a keeper that can be asked.
+        with contextlib.suppress(TwinError):
+            keeping.ask(folder, "stop", within=5)
+        return
+    mine = {kept.process.pid: kept.process for kept in record.daemons if kept.process}
+    if processes.is_alive(record.keeper):
+        for pid in processes.descendants(record.keeper.pid):
+            if (process := processes.identify(pid)) is not None:
+                mine[pid] = process
+    mine[record.keeper.pid] = record.keeper
+    if record.mode == "plain":
+        # Only the keeper can end what detached itself; what outlived a killed keeper still carries the token.
+        processes.end([record.keeper], with_signal=signal.SIGTERM)
+        processes.wait_gone([record.keeper], within=10)
+        _end_marked(record.token)
+    # In namespaces the kernel ends everything with the keeper.
+    processes.end([record.keeper])
+    left = processes.wait_gone(mine.values(), within=5)
+    processes.end(left)
+    if left := processes.wait_gone(left, within=5):
+        raise TwinError(
+            "some of the twin's processes did not end", cause="PIDs " + ", ".join(str(p.pid) for p in left)
+        )
+    if record.short:
+        shutil.rmtree(record.short, ignore_errors=True)
+
+
+def _end_marked(token: str) -> None:
+    for _ in range(100):
+        marked = processes.with_environment(f"{TOKEN}={token}")
+        if not marked:
+            return
+        tree = processes.parents()
+        below = [processes.identify(pid) for process in marked for pid in processes.descendants(process.pid, tree)]
+        everyone = [*marked, *(process for process in below if process)]
+        processes.end(everyone)
+        processes.wait_gone(everyone, within=2)

@@ -1,0 +1,145 @@
+"""The words in which a recipe and the runtime talk: machines, mounts, daemons, and where a file is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from jido.twins.spec import TwinSpec
+
+CONTROL, LOGIN = "control", "login"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of the twin, seen at a fixed place on some machines.
+
+    Attributes:
+        own: Where it lies, relative to the twin's folder; ``/dev/null`` and its like are absolute.
+        inside: Where a machine sees it.
+        on: Machines: ``control``, ``login`` or a node's name; None is every machine.
+        writable: Whether it may be changed there.
+        device: Whether it is a device node.
+    """
+
+    own: str
+    inside: str
+    on: frozenset[str] | None = None
+    writable: bool = False
+    device: bool = False
+
+
+@dataclass(frozen=True)
+class After:
+    """What must be there before a daemon starts: a UNIX socket (as the keeper sees it) or a listening port."""
+
+    socket: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A process that the twin keeps.
+
+    Attributes:
+        name: What people call it: ``slurmctld``, ``slurmd@aurora-g1``.
+        machine: ``control``, ``login`` or a node's name.
+        argv: The command, as seen on that machine.
+        after: What it waits for.
+        env: Its environment besides ``PATH``, ``HOME`` and ``LANG``.
+    """
+
+    name: str
+    machine: str
+    argv: tuple[str, ...]
+    after: tuple[After, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a recipe makes of a spec.
+
+    Attributes:
+        files: Text by path relative to the twin's folder.
+        folders: Folders to be there, relative to the twin's folder.
+        mounts: Where machines see files and folders.
+        daemons: What to run.
+        look: Command on the control machine whose output `Recipe.nodes` reads.
+        links: Symbolic links to make: path relative to the twin's folder, to target.
+        env: What a login session needs in its environment.
+        notes: What a person should know about this twin.
+    """
+
+    files: Mapping[str, str | bytes]
+    folders: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    daemons: tuple[Daemon, ...]
+    look: tuple[str, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a twin stands.
+
+    Attributes:
+        spec: The twin to be.
+        folder: Its folder on this machine.
+        plain: True where there are no namespaces, so that every path is the machine's own.
+        ports: Reserved loopback ports by the names `Recipe.ports` gave.
+        short: The folder itself; in plain mode a path to it that is short and free of odd characters.
+        user: Who everything runs as, as the daemons see it.
+        host: Host name of the control machine.
+        loopback_only: Whether that host name is 127.0.0.1, so that servers may bind their own host name's address.
+    """
+
+    spec: TwinSpec
+    folder: Path
+    plain: bool
+    ports: Mapping[str, int]
+    short: Path
+    user: str
+    host: str
+    loopback_only: bool
+
+    @property
+    def home(self) -> str:
+        """The user's home as the daemons see it."""
+        return f"{self.short}/volumes{self.spec.home}/{self.user}" if self.plain else self.spec.home_folder
+
+    def seen(self, mount: Mount) -> str:
+        """The path by which a daemon finds a mounted file."""
+        if not self.plain or mount.own.startswith("/"):
+            return mount.inside
+        return str(self.short / mount.own)
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """A compute node as the twin's scheduler sees it; `ready` when it takes jobs."""
+
+    name: str
+    state: str
+    ready: bool
+
+
+class Recipe(Protocol):
+    """How one engine is brought up. Pure: no process is started and nothing is written here."""
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Programs it cannot do without, and the distribution's package of each."""
+
+    def ports(self, spec: TwinSpec) -> tuple[str, ...]:
+        """Names for the loopback ports it listens on."""
+
+    def parts(self, ground: Ground) -> Parts:
+        """Files, folders, mounts and daemons."""
+
+    def nodes(self, stdout: str) -> tuple[NodeState, ...]:
+        """Read the output of `Parts.look`."""

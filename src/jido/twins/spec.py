@@ -1,0 +1,199 @@
+"""What a twin is to be: the part of a map that can be rebuilt on one machine, already resolved to plain values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from jido.errors import InputError
+
+# A host name as the kernel, sshd and every scheduler accept it. Names go into configuration files unquoted.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+_PATH = re.compile(r"(?:/[^/\x00-\x1f]+)+")
+
+
+class Gpus(msgspec.Struct, frozen=True):
+    """GPUs of one model in a node; `model` is None where the scheduler gives them no type."""
+
+    count: int
+    model: str | None = None
+
+
+class Node(msgspec.Struct, frozen=True):
+    """One compute node.
+
+    Attributes:
+        name: Host name.
+        cpus: CPUs the scheduler hands out, whatever the machine underneath has.
+        memory: Bytes the scheduler hands out; None is what the machine underneath has.
+        gpus: GPUs by model.
+        features: The scheduler's node features.
+        volumes: Paths of file systems that only this node sees.
+    """
+
+    name: str
+    cpus: int = 1
+    memory: int | None = None
+    gpus: tuple[Gpus, ...] = ()
+    features: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """A queue. Times are seconds, None is no limit; memory is bytes."""
+
+    name: str
+    nodes: tuple[str, ...]
+    max_time: int | None = None
+    default_time: int | None = None
+    default: bool = False
+    state: str = "up"
+    min_nodes: int = 0
+    max_nodes: int | None = None
+    priority: int = 1
+    allow_accounts: tuple[str, ...] | None = None
+    deny_accounts: tuple[str, ...] = ()
+    default_cpus_per_gpu: int | None = None
+    default_memory_per_cpu: int | None = None
+    default_memory_per_gpu: int | None = None
+    default_memory_per_node: int | None = None
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """A file system that the login node and all compute nodes share.
+
+    Attributes:
+        path: Where every node sees it.
+        open_to: ``user`` (the user owns a folder of their own in it), ``all`` (anyone may create in it) or
+            ``none`` (only to read).
+    """
+
+    path: str
+    open_to: Literal["user", "all", "none"] = "user"
+
+
+class TwinSpec(msgspec.Struct, frozen=True):
+    """A twin to be.
+
+    Attributes:
+        name: The cluster's name; it is also the ssh alias.
+        nodes: Compute nodes.
+        partitions: Queues, in the scheduler's order.
+        engine: Which recipe builds it.
+        cluster: The name the scheduler gives the cluster; empty is `name`.
+        login: Host name of the login node; empty is ``NAME-login``.
+        user: The ordinary user inside.
+        uid: Their numeric id inside.
+        home: Path of the volume that holds homes.
+        volumes: Shared volumes; `home` is added when it is not among them.
+        login_volumes: Paths that only the login node sees.
+        root: The tree whose programs run inside; ``/`` is this machine's own.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    partitions: tuple[Partition, ...] = ()
+    engine: str = "slurm"
+    cluster: str = ""
+    login: str = ""
+    user: str = "student"
+    uid: int = 1000
+    home: str = "/home"
+    volumes: tuple[Volume, ...] = (Volume("/home"), Volume("/data"))
+    login_volumes: tuple[str, ...] = ()
+    root: str = "/"
+
+    @property
+    def login_name(self) -> str:
+        """Host name of the login node."""
+        return self.login or f"{self.name}-login"
+
+    @property
+    def control_name(self) -> str:
+        """Host name of the machine that the scheduler's own daemons run on."""
+        return f"{self.name}-control"
+
+    @property
+    def home_folder(self) -> str:
+        """The user's home as seen inside."""
+        return f"{self.home}/{self.user}"
+
+    @property
+    def shared(self) -> tuple[Volume, ...]:
+        """Shared volumes, parents before what is mounted within them."""
+        there = {volume.path: volume for volume in self.volumes}
+        there.setdefault(self.home, Volume(self.home))
+        return tuple(there[path] for path in sorted(there))
+
+
+def check(spec: TwinSpec) -> None:
+    """Refuse a spec that no twin can be built from.
+
+    Raises:
+        InputError: Names the field and what is wrong with it.
+    """
+    for problem in _problems(spec):
+        raise InputError(f"no twin can be built of {spec.name!r}: {problem}", hint="correct the map")
+
+
+def _problems(spec: TwinSpec) -> Iterator[str]:
+    names = [node.name for node in spec.nodes]
+    if not names:
+        yield "its map has no compute nodes"
+    for what in (spec.name, spec.login_name, spec.control_name, *names):
+        if not _NAME.fullmatch(what):
+            yield f"{what!r} cannot be a host name"
+    if len({*names, spec.login_name, spec.control_name}) < len(names) + 2:
+        yield "two machines have the same name"
+    if not _USER.fullmatch(spec.user):
+        yield f"{spec.user!r} cannot be a user name"
+    if not 0 < spec.uid < 65534:
+        yield f"uid {spec.uid} is not an ordinary user's"
+    for node in spec.nodes:
+        if node.cpus < 1 or any(gpus.count < 1 for gpus in node.gpus):
+            yield f"node {node.name} has a count below 1"
+        for word in (*node.features, *(gpus.model for gpus in node.gpus if gpus.model)):
+            if not _WORD.fullmatch(word):
+                yield f"{word!r} of node {node.name} cannot be a feature or a GPU model"
+    for partition in spec.partitions:
+        if not _WORD.fullmatch(partition.name):
+            yield f"{partition.name!r} cannot be a partition"
+        if strangers := sorted(set(partition.nodes) - set(names)):
+            yield f"partition {partition.name} names nodes that are not in the map: {', '.join(strangers)}"
+    local = [path for node in spec.nodes for path in node.volumes]
+    for path in (*(volume.path for volume in spec.volumes), spec.home, *local, *spec.login_volumes):
+        if not _PATH.fullmatch(path) or ".." in path.split("/"):
+            yield f"{path!r} cannot be a volume's path"
+        elif path.split("/")[1] in _SYSTEM:
+            yield f"volume {path} would cover a part of the system"
+
+
+_SYSTEM = frozenset(
+    (
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "proc",
+        "run",
+        "sbin",
+        "sys",
+        "tmp",
+        "usr",
+        "var",
+    )
+)
+
+
+def is_system(path: str) -> bool:
+    """Whether a mounted path belongs to the operating system, and is no volume for users' files."""
+    return path == "/" or path.split("/")[1] in (*_SYSTEM, "opt", "root", "snap")

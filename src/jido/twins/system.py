@@ -1,0 +1,109 @@
+"""The twin's own /etc files and its volumes: who exists, which names resolve, whose folders are where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jido.twins import folder as folders
+from jido.twins.ground import CONTROL, LOGIN, Ground, Mount
+from jido.twins.login import home_files
+from jido.twins.spec import TwinSpec
+
+_ETC = ("passwd", "group", "nsswitch.conf")
+
+
+def etc_files(spec: TwinSpec) -> dict[str, str]:
+    """Files of /etc that every machine shares, by path relative to the folder."""
+    people = [
+        "root:x:0:0:root:/root:/bin/bash",
+        f"{spec.user}:x:{spec.uid}:{spec.uid}:{spec.user}:{spec.home_folder}:/bin/bash",
+        "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin",
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+    ]
+    groups = ["root:x:0:", f"{spec.user}:x:{spec.uid}:", "nogroup:x:65534:"]
+    return {
+        "conf/etc/passwd": "\n".join(people) + "\n",
+        "conf/etc/group": "\n".join(groups) + "\n",
+        **{f"{folders.NODES}/{role}/hosts": _hosts(spec, first) for role, first in _machines(spec).items()},
+        "conf/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
+    }
+
+
+def _machines(spec: TwinSpec) -> dict[str, str]:
+    """Which name each machine, by role, gives the address that all share when it is asked for one."""
+    # The scheduler's machine is the only one that names others by their address: submissions, that is the login node.
+    names = {CONTROL: spec.login_name, LOGIN: spec.login_name}
+    return {**names, **{node.name: node.name for node in spec.nodes}}
+
+
+def _hosts(spec: TwinSpec, first: str) -> str:
+    # One loopback address for all: the kernel gives every loopback connection 127.0.0.1 as its source, and Slurm
+    # calls back where a request came from. The first name is what the address is called.
+    others = (spec.control_name, spec.login_name, *(node.name for node in spec.nodes))
+    names = [first, "localhost", *(name for name in others if name != first)]
+    return "".join(f"127.0.0.1 {name}\n" for name in names)
+
+
+def mounts(spec: TwinSpec) -> tuple[Mount, ...]:
+    """Where machines see /etc files and volumes; parents come before what lies within them."""
+    found = [Mount(f"conf/etc/{name}", f"/etc/{name}") for name in _ETC]
+    for role in _machines(spec):
+        found.append(Mount(f"{folders.NODES}/{role}/hosts", "/etc/hosts", on=frozenset({role})))
+        found.append(Mount(f"{folders.NODES}/{role}/tmp", "/tmp", on=frozenset({role}), writable=True))  # noqa: S108
+    users = frozenset({LOGIN, *(node.name for node in spec.nodes)})
+    volumes = [Mount(folders.VOLUMES + v.path, v.path, on=users, writable=True) for v in spec.shared]
+    for role, paths in _local(spec):
+        for path in paths:
+            own = f"{folders.NODES}/{role}/{folders.VOLUMES}{path}"
+            volumes.append(Mount(own, path, on=frozenset({role}), writable=True))
+    return (*found, *sorted(volumes, key=lambda mount: mount.inside))
+
+
+def _local(spec: TwinSpec) -> list[tuple[str, tuple[str, ...]]]:
+    return [(LOGIN, spec.login_volumes), *((node.name, node.volumes) for node in spec.nodes)]
+
+
+def make_volumes(ground: Ground) -> None:
+    """Make volumes with the permissions of the real ones; what is there already stays as it is.
+
+    Only the user's own folder in a shared volume is theirs to write: its top belongs to the site, which a single user
+    id can only show by taking the write permission away.
+    """
+    spec, base = ground.spec, ground.folder / folders.VOLUMES
+    tops = [(base / volume.path[1:], volume.open_to) for volume in spec.shared]
+    for top, open_to in tops:
+        _make(top)
+        if open_to == "user" and not (own := top / ground.user).exists():
+            top.chmod(0o755)
+            own.mkdir(mode=0o700 if top == base / spec.home[1:] else 0o755)
+    home = base / spec.home[1:] / ground.user
+    if not home.exists():
+        home.parent.chmod(0o755)
+        home.mkdir(mode=0o700)
+    for name, text in home_files().items():
+        if not (home / name).exists():
+            folders.write(home / name, text)
+    for role, paths in _local(spec):
+        for path in paths:
+            own = ground.folder / folders.NODES / role / (folders.VOLUMES + path)
+            own.mkdir(parents=True, exist_ok=True)
+            own.chmod(0o1777)
+            _mount_point(ground, path)
+    for top, open_to in tops:
+        top.chmod(0o1777 if open_to == "all" else 0o555)
+
+
+def _make(path: Path) -> None:
+    """Make a folder whose parents may have been closed before."""
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    if missing:
+        above = missing[-1].parent
+        above.chmod(above.stat().st_mode | 0o700)
+        path.mkdir(parents=True)
+
+
+def _mount_point(ground: Ground, path: str) -> None:
+    """A local volume within a shared one needs a folder there to be mounted on."""
+    for volume in ground.spec.shared:
+        if path.startswith(volume.path + "/"):
+            _make(ground.folder / (folders.VOLUMES + path))
