@@ -79,6 +79,7 @@ class State(str, Enum):
     PREEMPTED = "preempted"
     REQUEUED = "requeued"
     DEPENDENCY = "dependency never satisfied"
+    REFUSED = "refused"
     UNKNOWN = "unknown"
 
     @property
@@ -102,6 +103,7 @@ _ENDED = frozenset(
         State.NODE_FAILED,
         State.PREEMPTED,
         State.DEPENDENCY,
+        State.REFUSED,
     }
 )
 
