@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 SPOOLER = Path(__file__).parents[3] / "src/jido/engines/process/spooler.py"
+# Any Python from 3.6 on must run it: name an old one here to run all of these tests under it.
+PYTHON = os.environ.get("JIDO_SPOOLER_PYTHON", sys.executable)
 HOSTILE = "빈 칸 'q\" $(touch pwned) `x`\n#\\ *"
 
 
@@ -26,7 +28,7 @@ class Spool:
         self.env.pop("OMP_NUM_THREADS", None)
 
     def run(self, *argv: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-I", str(SPOOLER), *argv]
+        command = [PYTHON, "-I", str(SPOOLER), *argv]
         return subprocess.run(
             command, env={**self.env, **env}, cwd=self.work, capture_output=True, text=True, timeout=60
         )

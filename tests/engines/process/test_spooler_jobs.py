@@ -95,7 +95,7 @@ def test_hostile_names_pass_unharmed(make_spool: Callable[..., Spool]) -> None:
         assert (job["name"], job["token"], job["comment"]) == (HOSTILE, HOSTILE + locale, HOSTILE)
         assert job["stdout"] == str(folder / ("o " + HOSTILE))
     assert spool.output(job["id"]) == f"{HOSTILE}{folder}\n" * 2
-    assert spool.ask("status", "--token", HOSTILE + "C")[0]["id"] == job["id"]
+    assert spool.ask("status", "--token", HOSTILE + "C", LC_ALL="C")[0]["id"] == job["id"]
     assert not list(spool.work.rglob("pwned"))
 
 
@@ -197,9 +197,10 @@ def test_output_that_is_still_being_written_at_the_end_is_not_cut(spool: Spool) 
     assert job["ended"] - job["started"] < 2
 
 
-def test_state_is_completing_while_leftovers_are_ended(spool: Spool) -> None:
+def test_state_is_completing_while_leftovers_are_ended(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool(JIDO_SPOOL_GRACE="3")
     job = spool.submit(
-        "bash -c 'trap \"\" TERM; touch up; while :; do sleep 0.05; done' & while ! test -e up; do :; done"
+        "bash -c 'trap \"\" TERM; touch up; while :; do sleep 0.05; done' & while ! test -e up; do sleep 0.02; done"
     )
     spool.until(job, "completing")
     assert spool.ask("inventory")["slots"]["cpus"]["used"] == 1  # not free before it is really over
@@ -229,7 +230,8 @@ def test_cancelling_a_running_job_ends_all_its_processes(spool: Spool) -> None:
     assert not lives(int((spool.work / "child").read_text()))
 
 
-def test_cancelling_a_job_that_ignores_it_kills_it_after_the_grace(spool: Spool) -> None:
+def test_cancelling_a_job_that_ignores_it_kills_it_after_the_grace(make_spool: Callable[..., Spool]) -> None:
+    spool = make_spool(JIDO_SPOOL_GRACE="3")
     job = spool.submit("trap '' TERM INT HUP; touch up; while :; do sleep 0.05; done")
     wait_for((spool.work / "up").exists)
     spool.ask("cancel", job)

@@ -131,7 +131,6 @@ def test_afterok_waits_for_success_and_is_cancelled_by_failure(spool: Spool) -> 
 def test_the_same_token_is_the_same_job(spool: Spool) -> None:
     spec = spool.spec("echo ran >> ran")
     first = spool.ask("submit", spec)
-    (spool.work / "ran").exists()
     spool.until(first["id"], "done")
     (spool.work / "job1.sh").unlink()  # the answer is known even when the job could not be submitted any more
     assert spool.ask("submit", spec) == {"id": first["id"], "submitted": first["submitted"], "again": True}
@@ -204,6 +203,17 @@ def test_a_killed_daemon_harms_no_job_and_the_next_verb_replaces_it(spool: Spool
     assert spool.until(queued)["state"] == "done"
 
 
+def test_a_spool_whose_daemon_is_dead_says_so(spool: Spool) -> None:
+    """A keeper must not hold the daemon's ear open, or the dead would look alive."""
+    spool.until(spool.submit("sleep 300"), "running")
+    pid = spool.daemon()
+    assert pid is not None
+    kill(pid)
+    wait_for(lambda: pid not in spool.alive())
+    with pytest.raises(OSError, match="No such device or address"):
+        os.open(spool.folder / "wake", os.O_WRONLY | os.O_NONBLOCK)
+
+
 def test_a_job_that_ends_without_a_daemon_is_told_truly_and_rouses_the_next(spool: Spool) -> None:
     running = spool.submit(f"{HOLD}; exit 7", cpus=4)
     spool.submit("touch next", cpus=4)
@@ -244,8 +254,6 @@ def test_a_reboot_fails_the_running_and_keeps_the_queued(spool: Spool) -> None:
     running = spool.submit("sleep 300", cpus=4)
     queued = spool.submit("true", cpus=4)
     spool.until(running, "running")
-    for pid in [spool.daemon(), *spool.alive()]:
-        kill(pid or 0) if pid else None
     spool.end()
     with sqlite3.connect(spool.folder / "state.db") as db:
         db.execute("UPDATE jobs SET boot = 'the boot before' WHERE boot IS NOT NULL")
@@ -294,6 +302,16 @@ def test_two_spools_side_by_side_know_nothing_of_each_other(make_spool: Callable
     assert two.job(second)["state"] == "running"
 
 
+def test_a_caller_that_ignores_dead_children_is_served(spool: Spool) -> None:
+    spec = spool.spec("sleep 0.1 & wait; exit 5")
+    argv = [sys.executable, "-I", str(SPOOLER), "submit", spec]
+    ignore = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    subprocess.run([sys.executable, "-c", ignore, *argv], env=spool.env, check=True, capture_output=True)
+    assert spool.until("1")["exit_code"] == 5
+
+
 def test_a_removed_spool_ends_its_daemon(spool: Spool) -> None:
     spool.until(spool.submit("true", token="a"), "done")
     job = spool.submit("sleep 0.5")
@@ -316,6 +334,8 @@ BAD: list[tuple[Any, str]] = [
     ({"token": "t", "script": "job1.sh", "cwd": ".", "cpus": 0}, "cpus is 0"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "cpus": True}, "cpus is True"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "memory": "4G"}, "memory is '4G'"),
+    ({"token": "t", "script": "job1.sh", "cwd": ".", "time": 0}, "time is 0"),
+    ({"token": "t", "script": "job1.sh", "cwd": ".", "time": float("inf")}, "time is inf"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "env": {"A": 1}}, "not a text: 1"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "env": {"A=B": "1"}}, "bad name in env"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "after": ["7"]}, "job 7, which is unknown"),

@@ -24,7 +24,11 @@ Memory is looked at every 0.1 s or so (at most 5 % of a CPU) as the sum over the
 and, when those exceed the limit, the proportional share, so that pages shared by workers count once. A job can
 overshoot between two looks; page cache is not counted; without a limit nothing is set aside. Processes are found
 by descent from the keeper, which is their subreaper (Linux); elsewhere only the job's process group is known and
-memory is not enforced.
+memory is not enforced. What a job asks others to start (docker, systemd-run) is not its own and is not seen.
+
+Settings: ``JIDO_SPOOL`` (the folder), ``JIDO_PROCESS_{CPUS,MEMORY,GPUS}`` (what to give, instead of what there is;
+the last submission's view counts), ``JIDO_SPOOL_GRACE`` (from SIGTERM to SIGKILL, 5 s) and ``JIDO_SPOOL_IDLE`` (3 s),
+both as whoever woke the daemon had them. Where systemd-logind is told to KillUserProcesses, a logout ends it all.
 
 The state is SQLite with its default rollback journal, not WAL: WAL needs shared memory, which network homes do
 not have, and here a commit is rare. A shared home is why the default spool folder carries the host's name.
@@ -38,6 +42,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -84,6 +89,11 @@ def wire(text: str) -> bytes:
 def plain(name: bytes) -> str:
     """Returns a name as text; bytes that are not UTF-8 survive the way back."""
     return name.decode("utf-8", "surrogateescape")
+
+
+def said(word: str) -> str:
+    """Returns an argument as it was meant: UTF-8, even where the locale made an old Python read it as ASCII."""
+    return os.fsencode(word).decode("utf-8", "replace")
 
 
 def slurp(path: str) -> bytes:
@@ -303,7 +313,7 @@ def become_job(row: Any, machine: Dict[str, Any], gate: int, trouble: int) -> No
 
 def next_signal(timeout: Optional[float]) -> int:
     """Sleeps until a child ends, a cancellation comes (SIGTERM) or `timeout` has passed."""
-    signal.setitimer(signal.ITIMER_REAL, 0 if timeout is None else max(timeout, 0.001))
+    signal.setitimer(signal.ITIMER_REAL, 0 if timeout is None else min(max(timeout, 0.001), 3600))
     return int(signal.sigwait([signal.SIGCHLD, signal.SIGTERM, signal.SIGALRM]))
 
 
@@ -344,6 +354,7 @@ def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
         status, left = reap(main, status)
         now = time.monotonic()
         if not left:
+            strike(main, [] if HAS_PROC else [signal.SIGKILL])  # without /proc, what is left is not seen
             return (0 if status is None else status), cause, now - begin, peak
         if kill_at is None:
             stop = ""
@@ -361,7 +372,7 @@ def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
             if stop:
                 cause = cause or stop
                 kill_at = now if stop == "out_of_memory" else now + grace
-                record("UPDATE jobs SET state = 'completing' WHERE id = ?", row["id"])
+                record(row["id"], "state = 'completing'")
                 if stop != "out_of_memory":
                     strike(main, [signal.SIGTERM, signal.SIGCONT])
         if kill_at is not None and now >= kill_at:
@@ -374,24 +385,25 @@ def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
         last = next_signal(min(due) - now if due else None)
 
 
-def record(sql: str, *values: Any) -> None:
-    """Writes until it is written (a full disk is emptied one day), or the whole spool has been removed."""
+def record(job: int, changes: str, *values: Any) -> Any:
+    """Changes a job's row and returns it; tries (a full disk is emptied one day) as long as the spool exists."""
     while os.path.exists("state.db"):
         try:
             with state() as db:
-                db.execute(sql, values)
-            return
+                db.execute("UPDATE jobs SET %s WHERE id = ?" % changes, (*values, job))
+                return db.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
         except sqlite3.Error:
             traceback.print_exc()
             time.sleep(1)
+    os._exit(1)  # the spool was removed: nobody is left to tell
 
 
-def verdict(status: int, cause: str, row: Any, peak: int) -> Tuple[str, str, Optional[int], Optional[int]]:
+def verdict(status: int, cause: str, row: Any, peak: int) -> Tuple[str, Optional[str], Optional[int], Optional[int]]:
     """Returns state, reason, exit code and signal of a job that is over."""
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
     code = os.WEXITSTATUS(status) if number is None else None
     if cause == "cancelled":
-        return cause, "cancelled by %s" % (row["cancelled_by"] or "a signal to its keeper"), code, number
+        return cause, None, code, number  # the row knows by whom
     if cause == "timed_out":
         return cause, "time limit of %g s reached" % json.loads(row["spec"])["time"], code, number
     if cause == "out_of_memory":
@@ -405,7 +417,7 @@ def verdict(status: int, cause: str, row: Any, peak: int) -> Tuple[str, str, Opt
 def keep(row: Any, machine: Dict[str, Any], lock: int) -> None:
     """Runs one job from its start to the record of its end."""
     os.setsid()
-    name_process(b"jido-keeper", subreaper=True)
+    adopts = name_process(b"jido-keeper", subreaper=True)
     gate, trouble = os.pipe(), os.pipe()
     main = os.fork()
     if main == 0:
@@ -414,21 +426,21 @@ def keep(row: Any, machine: Dict[str, Any], lock: int) -> None:
     os.close(gate[0])
     os.close(trouble[1])
     started = time.time()
-    claim = "UPDATE jobs SET keeper = ?, pid = ?, birth = ?, started = ?, node = ?, boot = ? WHERE id = ?"
-    record(claim, os.getpid(), main, birth_of(main), started, os.uname().nodename, boot_id(), row["id"])
-    with state("DEFERRED") as db:
-        cancelled = db.execute("SELECT cancelled_by FROM jobs WHERE id = ?", (row["id"],)).fetchone()[0]
-    if cancelled is None:
+    claim = "keeper = ?, pid = ?, birth = ?, started = ?, node = ?, boot = ?"
+    row = record(row["id"], claim, os.getpid(), main, birth_of(main), started, os.uname().nodename, boot_id())
+    if row["cancelled_by"] is None:
         os.write(gate[1], b"!")
     os.close(gate[1])
-    status, cause, lasted, peak = watch(main, row, "cancelled" if cancelled else "")
-    with state("DEFERRED") as db:  # who cancelled it, if somebody did
-        row = db.execute("SELECT * FROM jobs WHERE id = ?", (row["id"],)).fetchone()
+    status, cause, lasted, peak = watch(main, row, "cancelled" if row["cancelled_by"] else "")
+    if not adopts:
+        sweep(row, [])
     word, reason, code, number = verdict(status, cause, row, peak)
-    problem = os.read(trouble[0], 4096) if word == "failed" else b""
+    if word == "failed":
+        reason = plain(os.read(trouble[0], 4096)) or reason
     ended = max(time.time(), started + lasted)  # the wall clock may have been set back meanwhile
-    end = "UPDATE jobs SET state = ?, reason = ?, exit_code = ?, signal = ?, ended = ?, base = NULL WHERE id = ?"
-    record(end, word, plain(problem) or reason, code, number, ended, row["id"])
+    end = "state = ?, reason = coalesce(?, 'cancelled by ' || coalesce(cancelled_by, 'a signal to its keeper'))"
+    end += ", exit_code = ?, signal = ?, ended = ?, base = NULL"
+    record(row["id"], end, word, reason, code, number, ended)
     with contextlib.suppress(OSError):
         os.unlink("locks/%d" % row["id"])
     os.close(lock)
@@ -543,11 +555,12 @@ def start_jobs() -> Optional[float]:
         if os.fork() == 0:
             try:
                 signal.set_wakeup_fd(-1)
-                for fd in [3] + [other for _, other in launches if other > lock]:
-                    os.close(fd)  # the daemon's own life, and those of the keepers yet to come
+                os.closerange(3, lock)  # the daemon's lock and ear, and the locks of keepers yet to come:
+                os.closerange(lock + 1, 4096)  # kept open they would make the dead look alive
                 keep(row, machine, lock)
             except BaseException:
                 traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(0)
         os.close(lock)
@@ -627,7 +640,8 @@ def rouse() -> None:
     child = os.fork()
     if child:
         os.close(lock)
-        os.waitpid(child, 0)
+        with contextlib.suppress(ChildProcessError):  # a caller may have told the kernel to bury children itself
+            os.waitpid(child, 0)
         return
     try:
         os.setsid()
@@ -666,12 +680,14 @@ def checked(spec: Any, here: bytes) -> Dict[str, Any]:
     for key in ("token", "script", "cwd"):
         require(isinstance(spec.get(key), str) and spec[key] != "", "%r is missing" % key, "give it as text")
     full = dict({"name": None, "stdout": None, "comment": None, "memory": None, "time": None}, **spec)
-    for key, least in (("cpus", 1), ("gpus", 0), ("memory", 1), ("time", 0)):
+    for key, least in (("cpus", 1), ("gpus", 0), ("memory", 1), ("time", 0.001)):
         if full.get(key) is None and key in ("cpus", "gpus"):
             full[key] = least
         value, kinds = full[key], (int, float) if key == "time" else (int,)
-        fine = value is None or (isinstance(value, kinds) and not isinstance(value, bool) and value >= least)
-        require(fine, "%s is %r" % (key, value), "give a number, at least %d" % least)
+        fine = value is None or (
+            isinstance(value, kinds) and not isinstance(value, bool) and least <= value < 1 << 62
+        )
+        require(fine, "%s is %r" % (key, value), "give a number, at least %g" % least)
     full["env"] = spec.get("env") or {}
     texts = [full[key] or "" for key in ("token", "name", "script", "cwd", "stdout", "comment")]
     for text in texts + list(full["env"]) + list(full["env"].values()):
@@ -691,7 +707,7 @@ def checked(spec: Any, here: bytes) -> Dict[str, Any]:
 def numbers(words: Sequence[Any]) -> List[int]:
     """Returns job ids given as text."""
     for word in words:
-        if not str(word).isdigit():
+        if not re.match("[0-9]{1,18}$", str(word)):
             raise RefusedError(2, "not a job id: %r" % (word,), "ids are numbers, as submit returned them")
     return [int(word) for word in words]
 
@@ -701,7 +717,7 @@ def submit(args: List[str], here: bytes) -> Any:
     if len(args) != 1:
         raise RefusedError(2, "submit takes one spec", 'submit \'{"token": ..., "script": ..., "cwd": ...}\'')
     try:
-        spec = json.loads(args[0])
+        spec = json.loads(plain(os.fsencode(args[0])))
         token = str(spec["token"])
         token.encode()
     except (ValueError, TypeError, KeyError) as problem:
@@ -746,7 +762,7 @@ def status(args: List[str], here: bytes) -> Any:
     if args[:1] == ["--all"]:
         where = "1"
     elif args[:1] == ["--token"] and len(args) == 2:
-        where, values = "token = ?", [args[1]]
+        where, values = "token = ?", [said(args[1])]
     else:
         where = "id IN (%s)" % ",".join(map(str, numbers(args)))  # digits only; of `?` there can be but 999
     with state("DEFERRED") as db:
@@ -770,7 +786,7 @@ def cancel(args: List[str], here: bytes) -> Any:
     """Ends jobs: queued ones at once, running ones by SIGTERM and, after a grace, SIGKILL."""
     who = os.environ.get("LOGNAME") or os.environ.get("USER") or "uid %d" % os.getuid()
     if args[:1] == ["--by"]:
-        who, args = (args[1:2] or [who])[0], args[2:]
+        who, args = said((args[1:2] or [who])[0]), args[2:]
     settle()
     answer = []
     for job in numbers(args):
