@@ -395,7 +395,7 @@ def record(job: int, changes: str, *values: Any) -> Any:
         except sqlite3.Error:
             traceback.print_exc()
             time.sleep(1)
-    os._exit(1)  # the spool was removed: nobody is left to tell
+    return None  # the spool was removed: nobody is left to tell
 
 
 def verdict(status: int, cause: str, row: Any, peak: int) -> Tuple[str, Optional[str], Optional[int], Optional[int]]:
@@ -428,8 +428,11 @@ def keep(row: Any, machine: Dict[str, Any], lock: int) -> None:
     started = time.time()
     claim = "keeper = ?, pid = ?, birth = ?, started = ?, node = ?, boot = ?"
     row = record(row["id"], claim, os.getpid(), main, birth_of(main), started, os.uname().nodename, boot_id())
+    if row is None:
+        return
     if row["cancelled_by"] is None:
-        os.write(gate[1], b"!")
+        with contextlib.suppress(BrokenPipeError):  # somebody killed it already, which `watch` will tell
+            os.write(gate[1], b"!")
     os.close(gate[1])
     status, cause, lasted, peak = watch(main, row, "cancelled" if row["cancelled_by"] else "")
     if not adopts:
@@ -440,7 +443,8 @@ def keep(row: Any, machine: Dict[str, Any], lock: int) -> None:
     ended = max(time.time(), started + lasted)  # the wall clock may have been set back meanwhile
     end = "state = ?, reason = coalesce(?, 'cancelled by ' || coalesce(cancelled_by, 'a signal to its keeper'))"
     end += ", exit_code = ?, signal = ?, ended = ?, base = NULL"
-    record(row["id"], end, word, reason, code, number, ended)
+    if record(row["id"], end, word, reason, code, number, ended) is None:
+        return
     with contextlib.suppress(OSError):
         os.unlink("locks/%d" % row["id"])
     os.close(lock)
