@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from functools import cached_property
 
 from jido import registry
@@ -50,6 +51,19 @@ class Cluster:
         """
         return maps.need(self.name)
 
+    @property
+    def map_if_any(self) -> Map | None:
+        """Its newest map, None when it was never probed."""
+        return maps.latest(self.name)
+
+    @cached_property
+    def user(self) -> str:
+        """Who I am there, as the map or the address says; else who I am here."""
+        map_ = self.map_if_any
+        hosts = map_.instance.login if map_ else ()
+        seen = next((host.user.value for host in hosts if host.user.value), None)
+        return seen or self.destination.user or getpass.getuser()
+
     @cached_property
     def engine(self) -> Engine:
         """What runs jobs there, as the user or the map says.
@@ -69,6 +83,11 @@ class Cluster:
                     f"`jido add {self.name} ... --engine process`",
                 )
             name = fact.value
+        return self.engine_named(name)
+
+    @staticmethod
+    def engine_named(name: str) -> Engine:
+        """An engine by its name in the registry; runs remember theirs, so that no map is read for them."""
         engine = registry.load("engine", name)()
         assert isinstance(engine, Engine)
         return engine

@@ -181,8 +181,8 @@ class Engine(ABC):
     def estimate(self, spec: JobSpec, place: Placement) -> Ask[Verdict] | None:
         """The scheduler's dry run of this job; None where it has none."""
 
-    def plan(self, spec: JobSpec, map_: Map) -> tuple[JobSpec, Sequence[str]]:
-        """Resolve a job against the map: fill in what the cluster needs, refuse what cannot run.
+    def plan(self, spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
+        """Resolve a job against the map (None: never probed): fill in what is needed, refuse what cannot run.
 
         Returns:
             The spec to submit, and one sentence for each thing that was decided.

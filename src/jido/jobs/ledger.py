@@ -341,8 +341,8 @@ class Ledger:
         return [_run(row) for row in rows]
 
     def story(self, number: int) -> list[Event]:
-        """All that happened to a run, in the order it happened."""
-        rows = self._db.execute("SELECT at, what, by FROM events WHERE run = ? ORDER BY at, rowid", (number,))
+        """All that happened to a run, in the order it was learnt; the times are those of whoever says so."""
+        rows = self._db.execute("SELECT at, what, by FROM events WHERE run = ? ORDER BY rowid", (number,))
         return [Event(*row) for row in rows]
 
 

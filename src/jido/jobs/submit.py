@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -59,12 +59,21 @@ def draft(
     after: Sequence[str] = (),
     local_places: Sequence[str] = (),
     modules: Sequence[str] = (),
-    environment: script.Environment | None = None,
-) -> tuple[str, Draft]:
-    """Compose a run with a token of its own; pure but for the clock and the random token.
+    environment: Callable[[str], script.Environment | None] = lambda name: None,
+    prepare: Callable[[str], tuple[Command, ...]] = lambda name: (),
+) -> Draft:
+    """Compose a run with a name and a token of its own; pure but for the clock and the random token.
 
-    Returns:
-        The run's name and the draft; `prepare` is still empty, because the snapshot's command needs the name.
+    Args:
+        engine: What runs jobs there.
+        spec: What is asked for.
+        workspace: The project's folders on the cluster.
+        tree: The snapshot's name.
+        after: Engine job ids that must end well first.
+        local_places: See `script.render`.
+        modules: See `script.render`.
+        environment: Called with the run's name; the Python environment.
+        prepare: Called with the run's name; commands to execute in the run folder before the engine is called.
     """
     token = f"jido-{os.urandom(8).hex()}"
     name = f"{folder_name(spec.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{token[5:9]}"
@@ -83,9 +92,9 @@ def draft(
         name,
         local_places=local_places,
         modules=modules,
-        environment=environment,
+        environment=environment(name),
     )
-    return name, Draft(name, token, spec, workspace, place, text, (), tree)
+    return Draft(name, token, spec, workspace, place, text, prepare(name), tree)
 
 
 def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *, cluster: str, folder: str) -> Run:

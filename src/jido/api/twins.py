@@ -1,0 +1,126 @@
+"""Twins as clusters: up registers a name, so that every other verb works on a twin as on a remote cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jido.api.cluster import Cluster
+from jido.config import clusters, maps, places
+from jido.errors import InputError, NotFound, Refused, nearest
+from jido.model.destination import Destination
+from jido.model.document import map_from_json, map_from_yaml
+from jido.model.map import Map
+
+if TYPE_CHECKING:
+    from jido.twins import TwinState
+
+
+def folder(name: str) -> Path:
+    """Where the twin of that name lies."""
+    return places.state() / "twins" / name
+
+
+def map_of(source: str) -> Map:
+    """The map a twin is built from.
+
+    Args:
+        source: A map file (YAML or JSON), a map that comes with jido, or a cluster that was probed.
+
+    Raises:
+        NotFound: It is none of these; suggests the nearest.
+        ConfigError: The file is not a map.
+    """
+    from jido.twins.maps import built_in, built_in_names
+
+    file = Path(source)
+    if file.suffix in (".yaml", ".yml", ".json") or "/" in source:
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotFound(f"the map file {source} cannot be read", cause=str(error)) from error
+        return map_from_json(text.encode()) if file.suffix == ".json" else map_from_yaml(text, source)
+    if source in built_in_names():
+        return built_in(source)
+    seen = maps.latest(source) if source in clusters.read() else None
+    if seen is None:
+        raise NotFound(
+            f"there is no map of {source!r}",
+            hint=f"{nearest(source, built_in_names())}; or give a map file, or probe a cluster first",
+        )
+    return seen
+
+
+def up(source: str, name: str = "", *, plain: bool = False) -> TwinState:
+    """Bring the twin of a map up and name it as a cluster; up already is a no-op.
+
+    Args:
+        source: See `map_of`.
+        name: The cluster's name here; the map's own unless given.
+        plain: Do without namespaces.
+
+    Raises:
+        Refused: The name is taken by a cluster that is no twin.
+        TwinError: It did not come up.
+    """
+    from jido import twins
+
+    spec = twins.spec_of(map_of(source))
+    name = name or spec.name
+    spec = msgspec.structs.replace(spec, name=name)
+    taken = clusters.read().get(name)
+    if taken is not None and not taken.twin:
+        raise Refused(
+            f"{name} is the name of a real cluster ({taken})",
+            cause="a twin of that name would hide it",
+            hint=f"jido twin up {source} --as {name}-twin",
+        )
+    state = twins.up(spec, folder(name), plain=plain)
+    destination = Destination(host=name, user=state.user, config=str(state.ssh_config), twin=str(state.folder))
+    if destination != taken:
+        # The port and the keys are new: a shared connection of an earlier twin leads nowhere.
+        Cluster(name, taken or destination).transport.close()
+        clusters.put(name, destination)
+    return state
+
+
+def every() -> dict[str, TwinState]:
+    """The twins of this user by name, each looked at."""
+    from jido import twins
+
+    return {
+        name: twins.look(Path(destination.twin)) for name, destination in clusters.read().items() if destination.twin
+    }
+
+
+def down(name: str, *, keep: bool = False) -> bool:
+    """Take a twin down: its processes, mounts, sockets, keys and files, its name and its maps.
+
+    Args:
+        name: The twin's name.
+        keep: Leave the files of its volumes for the next `up`.
+
+    Returns:
+        Whether there was anything to take down.
+
+    Raises:
+        NotFound: No cluster goes by the name.
+        InputError: It is a real cluster.
+    """
+    from jido import twins
+
+    destination = clusters.read().get(name)
+    if destination is None and not folder(name).exists():
+        return False
+    if destination is not None and not destination.twin:
+        raise InputError(f"{name} is a real cluster, not a twin", hint=f"`jido rm {name}` forgets its name")
+    if destination is not None:
+        Cluster(name, destination).transport.close()
+    was = twins.down(folder(name), keep=keep)
+    if destination is not None:
+        clusters.put(name, None)
+        if not keep:
+            maps.forget(name)
+    return was or destination is not None

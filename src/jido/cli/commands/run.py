@@ -1,0 +1,78 @@
+"""``jido run`` and ``jido submit``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jido.cli import draw, jobs
+from jido.cli.following import watch
+from jido.errors import InputError
+from jido.jobs.ledger import Run
+
+
+def _queue(
+    ctx: click.Context, job: str | None, after: tuple[str, ...], dry_run: bool, said: dict[str, Any]
+) -> Run | None:
+    from jido.api import jobs as api
+    from jido.config import project as projects
+    from jido.config.jobs import spec_of
+
+    here = projects.find(Path.cwd())
+    argv: tuple[str, ...] = ctx.meta["argv"]
+    cluster = api.where(here, job, said.pop("on", None) or "")
+    spec = spec_of(here, job, argv=argv, cluster=cluster.name, flags=jobs.flags(said))
+    waited_for = [api.ledger().find(selector) for selector in after]
+    if dry_run:
+        draw.out(api.preview(cluster, here, spec, after=waited_for))
+        return None
+    run = api.submit(cluster, here, spec, after=waited_for, say=draw.say)
+    draw.say(f"run {run.number} ({run.title}) queued as job {run.job} on {run.cluster}")
+    return run
+
+
+_job = click.argument("job", required=False)
+_after = click.option("--after", multiple=True, metavar="RUN", help="Begin only when this run has ended well.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the exact script and commands, send nothing.")
+
+
+@click.command(cls=jobs.WithCommand)
+@_job
+@jobs.resource_options
+@_after
+@_dry_run
+@click.pass_context
+def run(ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run: bool, **said: Any) -> int:
+    """Push the code, submit a command and follow it to its end.
+
+    The command stands behind --, or JOB names one of jido.toml's [jobs.NAME]. Ctrl-C stops following; the job goes
+    on. The exit code is 0 when the job ended well and 10 when it did not.
+    """
+    queued = _queue(ctx, job, after, dry_run, said)
+    return watch(queued) if queued else 0
+
+
+@click.command(cls=jobs.WithCommand)
+@_job
+@jobs.resource_options
+@_after
+@_dry_run
+@click.option("--json", "as_json", is_flag=True, help="The run as JSON on stdout.")
+@click.pass_context
+def submit(
+    ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run: bool, as_json: bool, **said: Any
+) -> None:
+    """Push the code, submit a command and come back at once; prints the run's number."""
+    if as_json and dry_run:
+        raise InputError("--json and --dry-run do not go together", hint="leave one out")
+    queued = _queue(ctx, job, after, dry_run, said)
+    if queued is None:
+        return
+    if as_json:
+        draw.emit(queued)
+    elif not sys.stdout.isatty():
+        draw.out(str(queued.number))
+    draw.next_step(f"jido logs -f {queued.number}", "follow it")

@@ -1,0 +1,51 @@
+"""Following a run on a terminal: its log on stdout, what happens to it on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from jido.cli import draw, jobs
+from jido.errors import JobFailed
+from jido.jobs.ledger import Run
+from jido.model.job import State
+
+
+def watch(run: Run, *, offset: int = 0, logs: bool = True) -> int:
+    """Follow a run to its end and return the exit code of the command line.
+
+    Args:
+        run: The run.
+        offset: Bytes of its log to leave out.
+        logs: Whether to print its log.
+    """
+    from jido.api import jobs as api
+    from jido.jobs.follow import Log, Note, Stands
+
+    out = sys.stdout.buffer
+    fresh_line = True
+    try:
+        for happening in api.follow(run, offset=offset, logs=logs):
+            if isinstance(happening, Log):
+                out.write(happening.data)
+                out.flush()
+                fresh_line = happening.data.endswith(b"\n")
+                continue
+            if not fresh_line:
+                out.write(b"\n")
+                out.flush()
+                fresh_line = True
+            if isinstance(happening, Note):
+                draw.say(happening.text)
+            elif isinstance(happening, Stands):
+                run = happening.run
+                draw.say(jobs.sentence(run))
+    except KeyboardInterrupt:
+        draw.say(f"\nstopped following; run {run.number} goes on")
+        draw.say(f"  come back: jido logs -f {run.number}")
+        draw.say(f"  end it:    jido cancel {run.number}")
+        return 130
+    if run.state is State.DONE:
+        draw.next_step(f"jido pull {run.number}", "bring its results home")
+        return 0
+    draw.next_step(f"jido story {run.number}", "all that happened")
+    return JobFailed.exit_code
