@@ -1,0 +1,238 @@
+"""The files of a folder, as they are: a manifest, and the hash of their content that names a snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from jido.config import places
+from jido.errors import InputError
+from jido.transfer.ignore import ENVIRONMENTS, NEVER, Rules, folder_rules, project_rules
+
+# A file touched this recently may change again without its times moving (coarse clocks): it is read each time.
+_RACY_NS = 2_000_000_000
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One file or symbolic link.
+
+    Attributes:
+        path: Relative to its folder, in bytes, any but NUL; ``/`` between parts.
+        size: Bytes; of a link, the length of its target.
+        mtime_ns: Nanoseconds since the epoch.
+        mode: Permission bits.
+        target: Where a link points; None for a file.
+        content: Hash of the content in hex; empty while it was not read.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    mode: int
+    target: bytes | None = None
+    content: str = ""
+
+    @property
+    def same_as(self) -> tuple[bytes | None, str, bool]:
+        """What makes two entries of one path equal: link, content, and whether it can be executed."""
+        return (self.target, self.content or f"{self.size}:{self.mtime_ns}", bool(self.mode & 0o100))
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a folder holds.
+
+    Attributes:
+        entries: Sorted by path.
+        left_out: Paths that are neither files, links nor folders (sockets, pipes).
+    """
+
+    entries: tuple[Entry, ...]
+    left_out: tuple[bytes, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(entry.size for entry in self.entries)
+
+    @property
+    def tree(self) -> str:
+        """The hash, in hex, of all paths, contents, links and executable bits: equal trees hold equal code.
+
+        Call it on a manifest that `read` completed.
+        """
+        digest = hashlib.blake2b(digest_size=12)
+        for entry in self.entries:
+            kind = b"l" if entry.target is not None else b"x" if entry.mode & 0o100 else b"f"
+            content = entry.target if entry.target is not None else entry.content.encode()
+            digest.update(b"%s %d %s %d %s\n" % (kind, len(entry.path), entry.path, len(content), content))
+        return digest.hexdigest()
+
+    def heaviest(self, count: int = 5) -> list[tuple[str, int, int]]:
+        """Top-level folders and files, by bytes: path, bytes, files."""
+        sizes: Counter[bytes] = Counter()
+        files: Counter[bytes] = Counter()
+        for entry in self.entries:
+            # Two levels: "src" alone says too little, every file by itself too much.
+            top = b"/".join(entry.path.split(b"/")[:2])
+            sizes[top] += entry.size
+            files[top] += 1
+        rows = [(os.fsdecode(top), sizes[top], files[top]) for top in files]
+        by_size = sorted(rows, key=lambda row: -row[1])[:count]
+        by_count = sorted(rows, key=lambda row: -row[2])[:2]
+        return by_size + [row for row in by_count if row not in by_size]
+
+
+def code(folder: Path, ignore: tuple[str, ...] = (), without: Path | None = None) -> Manifest:
+    """The code of a project: what its ignore rules and jido's own leave.
+
+    Args:
+        folder: The project's folder.
+        ignore: Further patterns in the notation of ``.gitignore``.
+        without: A folder to leave out (a workspace that lies inside the project).
+
+    Raises:
+        ConfigError: An ignore file cannot be read.
+        InputError: The folder or something in it cannot be read.
+    """
+    left_out: list[bytes] = []
+    entries = list(_walk(folder, project_rules(folder, ignore), left_out, os.fsencode(without or b"")))
+    return Manifest(tuple(sorted(entries, key=lambda entry: entry.path)), tuple(sorted(left_out)))
+
+
+def everything(folder: Path) -> Manifest:
+    """All files of a folder, without any rule; for data."""
+    left_out: list[bytes] = []
+    entries = list(_walk(folder, None, left_out, b""))
+    return Manifest(tuple(sorted(entries, key=lambda entry: entry.path)), tuple(sorted(left_out)))
+
+
+def _walk(root: Path, top: Rules | None, left_out: list[bytes], without: bytes) -> Iterator[Entry]:
+    base = os.fsencode(root)
+    waiting: list[tuple[bytes, Rules | None]] = [(b"", top)]
+    while waiting:
+        folder, rules = waiting.pop()
+        try:
+            with os.scandir(base + b"/" + folder if folder else base) as listing:
+                found = list(listing)
+        except OSError as error:
+            raise _unreadable(folder or base, error) from error
+        if rules is not None and folder:
+            if any(item.name in ENVIRONMENTS for item in found):
+                continue
+            rules = folder_rules(base, folder, rules)
+        for item in found:
+            path = folder + b"/" + item.name if folder else item.name
+            is_folder = item.is_dir(follow_symlinks=False)
+            if rules is not None and (
+                item.name in NEVER or item.name.endswith(b".pyc") or rules.ignores(path, is_folder=is_folder)
+            ):
+                continue
+            if is_folder:
+                if not without or item.path != without:
+                    waiting.append((path, rules))
+                continue
+            try:
+                entry = _entry(base, path)
+            except OSError as error:
+                raise _unreadable(path, error) from error
+            if entry is None:
+                left_out.append(path)
+            else:
+                yield entry
+
+
+def _entry(base: bytes, path: bytes) -> Entry | None:
+    full = base + b"/" + path
+    seen = os.lstat(full)
+    if stat.S_ISLNK(seen.st_mode):
+        target = os.readlink(full)  # noqa: PTH115 - a bytes path, which pathlib does not take
+        return Entry(path, len(target), seen.st_mtime_ns, 0o777, target)
+    if stat.S_ISREG(seen.st_mode):
+        return Entry(path, seen.st_size, seen.st_mtime_ns, stat.S_IMODE(seen.st_mode))
+    return None
+
+
+def _unreadable(path: bytes, error: OSError) -> InputError:
+    name = os.fsdecode(path)
+    return InputError(
+        f"{name!r} cannot be read",
+        cause=str(error.strerror),
+        hint="if it is not code, add it to .jidoignore",
+    )
+
+
+class _Known(msgspec.Struct, frozen=True, array_like=True):
+    """What a file looked like when it was read last."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    content: str
+
+
+def read(folder: Path, manifest: Manifest) -> Manifest:
+    """Add the hash of each file's content; files that were read before and have not changed are not read again.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    base = os.fsencode(folder)
+    cache = places.state() / "contents" / hashlib.sha256(base).hexdigest()[:16]
+    known = _known(cache)
+    fresh: dict[bytes, _Known] = {}
+    entries: list[Entry] = []
+    settled = time.time_ns() - _RACY_NS
+    for entry in manifest.entries:
+        if entry.target is not None:
+            entries.append(entry)
+            continue
+        full = base + b"/" + entry.path
+        try:
+            seen = os.lstat(full)
+            old = known.get(entry.path)
+            key = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+            if old and (old.size, old.mtime_ns, old.ctime_ns, old.inode) == key:
+                content = old.content
+            else:
+                content = _hash(full)
+        except OSError as error:
+            raise _unreadable(entry.path, error) from error
+        if max(seen.st_mtime_ns, seen.st_ctime_ns) < settled:
+            fresh[entry.path] = _Known(*key, content)
+        entries.append(Entry(entry.path, seen.st_size, seen.st_mtime_ns, stat.S_IMODE(seen.st_mode), None, content))
+    if fresh != known:
+        _remember(cache, fresh)
+    return Manifest(tuple(entries), manifest.left_out)
+
+
+def _hash(path: bytes) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a bytes path, which pathlib does not take
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _known(cache: Path) -> dict[bytes, _Known]:
+    try:
+        return msgspec.msgpack.decode(cache.read_bytes(), type=dict[bytes, _Known])
+    except (OSError, msgspec.MsgspecError):
+        return {}  # Only a cache: what it does not hold is read.
+
+
+def _remember(cache: Path, known: dict[bytes, _Known]) -> None:
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        new = cache.with_name(f"{cache.name}.{os.getpid()}")
+        new.write_bytes(msgspec.msgpack.encode(known))
+        new.replace(cache)
+    except OSError:
+        return  # Without the cache the next push is slower, and right.

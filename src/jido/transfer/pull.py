@@ -1,0 +1,248 @@
+"""Pull: bring what runs left home, never over something newer."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from jido.errors import InputError
+from jido.model.command import Command, Reply
+from jido.model.workspace import Workspace
+from jido.transfer import rsync
+from jido.transfer.progress import Progress, silent
+from jido.transfer.rsync import Carried
+from jido.transports.base import Transport
+
+ROLES = ("results", "logs", "checkpoints")
+
+
+class Pulled(msgspec.Struct, frozen=True):
+    """What a pull did.
+
+    Attributes:
+        into: The local folder.
+        files: Files that came.
+        bytes: Their size.
+        kept: Local files that are newer than the run's and were left alone.
+        missing: What was asked for and is not there (yet), e.g. ``results/7-train``.
+        by: What carried them: ``rsync``, ``tar`` or ``nothing``.
+        took: Seconds.
+    """
+
+    into: str
+    files: int = 0
+    bytes: int = 0
+    kept: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    by: str = "nothing"
+    took: float = 0.0
+
+
+class _Want(msgspec.Struct, frozen=True):
+    """One thing to bring: a role's folder or file of a run, or the role of all runs."""
+
+    path: str
+    pattern: str = ""
+
+
+def pull(
+    transport: Transport,
+    workspace: Workspace,
+    run: str | None,
+    folder: Path,
+    *,
+    what: Sequence[str] = ("results", "logs"),
+    only: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Pulled:
+    """Bring a run's results and logs to ``results/RUN`` and ``logs/RUN.log`` of a local folder.
+
+    A local file that is newer stays and is named in the answer. Links that lead out of what is pulled stay behind.
+
+    Args:
+        transport: The cluster.
+        workspace: Where the project lies there.
+        run: The run folder's name; None brings every run's.
+        folder: The project's folder here.
+        what: Roles (``results``, ``logs``, ``checkpoints``), or a pattern in one: ``checkpoints/best*.pt``.
+        only: Patterns of file names; when given, nothing else comes.
+        progress: Hears of it.
+
+    Raises:
+        InputError: There is no such role.
+        DiskFull: No room here.
+        TransportError: See `Transport.run`.
+    """
+    began = time.monotonic()
+    wants = [want for one in what for want in _wants(one, run)]
+    present = _present(transport, workspace.root, [want.path for want in wants])
+    # A run's log is one file and, where the command kept more of them, a folder: either will do.
+    missing = tuple(
+        want.path
+        for want in wants
+        if want.path not in present and not (want.path.startswith("logs/") and not want.path.endswith(".log"))
+    )
+    total = Carried(0, 0)
+    by = "nothing"
+    groups: dict[str, list[str]] = {}
+    for want in wants:
+        if want.path in present:
+            groups.setdefault(want.pattern, []).append(want.path)
+    for pattern, paths in groups.items():
+        patterns = [pattern] if pattern else list(only)
+        for path in paths:
+            (folder / path.split("/")[0]).mkdir(parents=True, exist_ok=True)
+        if rsync.here() and present.get("rsync") and transport.rsync_shell() is not None:
+            reply, part = _rsync(transport, workspace.root, paths, folder, patterns, progress)
+            by = "rsync"
+            if reply.code == rsync.NOISE:
+                part = _tar(transport, workspace.root, paths, folder, patterns, progress)
+                by = "tar"
+            elif reply.code != 24:  # 24: a file vanished while it was read, as a running job's may
+                reply.check(f"bringing files to {folder}")
+        else:
+            part = _tar(transport, workspace.root, paths, folder, patterns, progress)
+            by = "tar"
+        total = Carried(total.files + part.files, total.bytes + part.bytes, total.kept + part.kept)
+    return Pulled(
+        into=str(folder),
+        files=total.files,
+        bytes=total.bytes,
+        kept=total.kept,
+        missing=missing,
+        by=by,
+        took=time.monotonic() - began,
+    )
+
+
+def _wants(what: str, run: str | None) -> list[_Want]:
+    role, _, pattern = what.strip("/").partition("/")
+    if role not in ROLES:
+        raise InputError(f"{what!r} is nothing that can be pulled", hint="there is: " + ", ".join(ROLES))
+    if run is None:
+        return [_Want(role, pattern)]
+    if role == "logs":
+        return [_Want(f"logs/{run}.log", pattern), _Want(f"logs/{run}", pattern)]
+    return [_Want(f"{role}/{run}", pattern)]
+
+
+_PRESENT = """\
+cd "$1" 2>/dev/null || exit 0
+shift
+if command -v rsync >/dev/null 2>&1; then printf 'rsync\\0'; fi
+for path do
+  if [ -d "$path" ]; then
+    # An empty folder has nothing to bring.
+    [ -z "$(find "$path/." ! -name . ! -type d -print 2>/dev/null | head -n 1)" ] || printf '%s\\0' "$path"
+  elif [ -e "$path" ]; then printf '%s\\0' "$path"; fi
+done
+"""
+
+
+def _present(transport: Transport, root: str, paths: Sequence[str]) -> dict[str, bool]:
+    command = Command(("sh", "-c", _PRESENT, "jido", root, *paths))
+    reply = transport.run(command).check(f"looking for results in {root}")
+    return {path: True for path in reply.text.split("\0") if path}
+
+
+def _rsync(
+    transport: Transport, root: str, paths: Sequence[str], folder: Path, patterns: Sequence[str], progress: Progress
+) -> tuple[Reply, Carried]:
+    reach = transport.rsync_shell()
+    assert reach is not None
+    words, prefix = reach
+    # No -p: the user's umask holds here. -u with info=skip: what is newer here stays, and is named.
+    argv = ["rsync", "-rlt", "-u", "-s", "-R", "--no-implied-dirs", "--safe-links", "--chmod=Du+rwx,Fu+rw"]
+    argv += ["--no-h", "-8", "--info=progress2,stats2,skip1", *rsync.remote_shell(words)]
+    if patterns:
+        argv += ["--prune-empty-dirs", "--include=*/", *(f"--include={one}" for one in patterns), "--exclude=*"]
+    # The dot marks where the part of the path begins that is kept here.
+    argv += ["--", *(f"{prefix}{root}/./{path}" for path in paths), "./"]
+    reply, carried = rsync.call(transport, argv, folder, b"", 0, progress)
+    newer = re.findall(rb"^(.*) is newer$", reply.stdout, re.M)
+    kept = tuple(_unescaped(path).decode("utf-8", "backslashreplace") for path in newer)
+    return reply, Carried(carried.files, carried.bytes, kept)
+
+
+def _unescaped(name: bytes) -> bytes:
+    """A name as rsync prints it: control characters as ``\\#012``."""
+    return re.sub(rb"\\#([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name)
+
+
+def _tar(
+    transport: Transport, root: str, paths: Sequence[str], folder: Path, patterns: Sequence[str], progress: Progress
+) -> Carried:
+    command = Command(("tar", "-cf", "-", "-C", root, *(f"./{path}" for path in paths)), timeout=None)
+    live = transport.start(command)
+    try:
+        live.stdin.close()
+        carried = _unpack(live.stdout, folder, patterns, progress)
+        code = live.wait()
+        complaint = live.stderr.read()
+    finally:
+        live.stop()
+    # GNU tar ends with 1 when a file changed while it was read, as a running job's log does.
+    Reply(command, transport.host, 0 if code == 1 else code, b"", complaint).check(f"bringing files to {folder}")
+    return carried
+
+
+def _unpack(source: IO[bytes], folder: Path, patterns: Sequence[str], progress: Progress) -> Carried:
+    from fnmatch import fnmatch
+
+    files = size = 0
+    kept: list[str] = []
+    with tarfile.open(fileobj=source, mode="r|", encoding="utf-8", errors="surrogateescape") as stream:
+        for member in stream:
+            name = os.path.normpath(member.name)
+            place = folder / name
+            if name.startswith(("/", "..")) or member.isdir():
+                continue
+            if patterns and not any(fnmatch(place.name, one.rsplit("/")[-1]) for one in patterns):
+                continue
+            if os.path.lexists(place) and not place.is_dir():
+                here = place.lstat()
+                if int(here.st_mtime) > member.mtime:
+                    kept.append(name)
+                    continue
+                if here.st_size == member.size and int(here.st_mtime) == member.mtime:
+                    continue
+            if member.issym():
+                goal = os.path.normpath(str(Path(name).parent / member.linkname))
+                if member.linkname.startswith("/") or goal.split("/")[:2] != name.split("/")[:2]:
+                    continue
+            elif not member.isfile():
+                continue
+            _place(stream, member, place)
+            files, size = files + 1, size + member.size
+            progress(size, 0, files)
+    return Carried(files, size, tuple(kept))
+
+
+def _place(stream: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    """Write beside, then rename: a file is complete under its name, or not there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = place.with_name(f".jido-{secrets.token_hex(6)}")
+    try:
+        if member.issym():
+            new.symlink_to(member.linkname)
+        else:
+            source = stream.extractfile(member)
+            assert source is not None
+            with source, new.open("wb") as sink:
+                while block := source.read(1 << 20):
+                    sink.write(block)
+            os.utime(new, (member.mtime, member.mtime))
+            if member.mode & 0o100:
+                new.chmod(new.stat().st_mode | 0o111)
+        new.replace(place)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
