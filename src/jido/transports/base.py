@@ -11,7 +11,13 @@ T = TypeVar("T")
 
 
 class Live(Protocol):
-    """A command under way, with its pipes open."""
+    """A command under way, with its pipes open.
+
+    Attributes:
+        stdin: What it reads after `Command.stdin`; buffered, so flush it; closing it is the end of its input.
+        stdout: What it prints, nothing else.
+        stderr: What it complains of, nothing else.
+    """
 
     stdin: IO[bytes]
     stdout: IO[bytes]
@@ -30,7 +36,10 @@ class Live(Protocol):
         """
 
     def stop(self) -> None:
-        """End it, here and there, and close the pipes; safe to call twice."""
+        """End it and close the pipes; safe to call twice.
+
+        On another machine it ends within seconds, also when jido itself was killed instead of calling this.
+        """
 
 
 class Transport(Protocol):
@@ -45,9 +54,12 @@ class Transport(Protocol):
     def run(self, command: Command) -> Reply:
         """Execute a command and wait for its end.
 
-        Stdout and stderr are free of whatever the login prints.
+        Stdout and stderr are free of whatever the login prints. Codes are those of a shell: 128 and the signal's
+        number for a command that a signal ended, 127 for a program that is not there, 126 for one that cannot be
+        executed or a folder that cannot be entered. At its time limit the command is ended with all its children.
 
         Raises:
+            InputError: It cannot be expressed: no argv, a NUL character, a word too long.
             Unreachable: Nothing was executed.
             LoginNeeded: A key, password or second factor is wanted; nothing was executed.
             HostKeyProblem: The host key is unknown or has changed; nothing was executed.
@@ -55,7 +67,11 @@ class Transport(Protocol):
         """
 
     def start(self, command: Command) -> Live:
-        """Begin a command whose output is read as it comes; `Command.timeout` is not applied."""
+        """Begin a command whose output is read as it comes; `Command.timeout` is not applied.
+
+        Raises:
+            TransportError: As `run`.
+        """
 
     def rsync_shell(self) -> tuple[Sequence[str], str] | None:
         """How the rsync tool reaches this machine.
@@ -66,7 +82,7 @@ class Transport(Protocol):
         """
 
     def interactive(self, command: Command) -> int:
-        """Run a command with this terminal attached and return its exit code."""
+        """Run a command with this terminal attached and return its exit code; an empty argv is a login shell."""
 
     def close(self) -> None:
         """Close what was opened; a shared connection that others use stays."""

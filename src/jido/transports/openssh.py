@@ -1,91 +1,44 @@
 """Commands over the system's OpenSSH client, through one shared connection.
 
 The user's ``~/.ssh/config``, keys, agent, ProxyJump and known hosts are honoured because ssh itself reads them. Only
-`login` may ask the person anything; every other call says at once that a login is needed.
+`OpenSSH.login` and `OpenSSH.interactive` may ask the person anything; every other call says at once that a login is
+needed.
+
+Opening the connection and using it are two steps. The first executes nothing, so that its failures are certain; the
+second never opens another connection, so that a command which did not begin either was not executed, and is tried
+again, or may have been, and is reported as `ConnectionLost`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import os
-import re
-import secrets
 import subprocess
-import threading
+import sys
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import TypeVar
 
-from jido.errors import ConnectionLost, HostKeyProblem, LoginNeeded, TransportError, Unreachable
+from jido.errors import ConnectionLost, TransportError, Unreachable
 from jido.model.command import Command, Reply
 from jido.model.destination import Destination
-from jido.transports.framing import BEGIN, END, cut_stderr, cut_stdout, framed, posix_line
+from jido.transports.framing import Cutter, carried, checked, framed, posix_line
+from jido.transports.openssh_live import SSHLive
+from jido.transports.openssh_words import LONGEST_SOCKET, REFUSED, lost, not_executed, problem, ssh_words
 
-PERSIST = "4h"
+T = TypeVar("T")
 
-# What OpenSSH 8.2 to 10.0 prints; the first that matches decides.
-_COMPLAINTS: tuple[tuple[str, type[TransportError], str], ...] = (
-    (
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for .* has changed",
-        HostKeyProblem,
-        "the host key has changed: ask the administrators whether that is right; if it is, `ssh-keygen -R {name}` and"
-        " `jido login {cluster}`",
-    ),
-    (
-        r"Host key verification failed|No .* host key is known",
-        HostKeyProblem,
-        "the host key is not known yet: `jido login {cluster}` shows its fingerprint and asks you",
-    ),
-    (
-        r"Permission denied|Too many authentication failures|No supported authentication methods",
-        LoginNeeded,
-        "`jido login {cluster}` asks for your password or one-time code once and keeps the connection",
-    ),
-    (
-        r"Could not resolve hostname",
-        Unreachable,
-        "check the name in `jido ls`; is a VPN needed for it?",
-    ),
-    (
-        r"Connection refused|timed out|No route to host|Network is unreachable|Connection (?:closed|reset) by"
-        r"|kex_exchange_identification|Connection to .* closed|UNKNOWN port",
-        Unreachable,
-        "is the port right (-p), are you on the right network or VPN, is the machine up?",
-    ),
+_QUEUE_SECONDS = 60.0
+_OPEN_SECONDS = 60.0
+
+# Ends what a session left running: the group of the shell that carries our mark, so that a number which meanwhile
+# belongs to somebody else is left alone.
+_END = (
+    'case $(ps -o args= -p "$1") in *"$2"*) g=$(($(ps -o pgid= -p "$1"))) && '
+    'kill -TERM -- "-$g" && sleep 1; kill -KILL -- "-$g";; esac'
 )
-
-
-def option_words(to: Destination, *, control: Path | None, interactive: bool = False) -> list[str]:
-    """The ssh command line for a destination, up to and without the host."""
-    words = ["ssh"]
-    if to.config:
-        words += ["-F", to.config]
-    options = {
-        "ConnectTimeout": "10",
-        "ServerAliveInterval": "15",
-        "ServerAliveCountMax": "4",
-        "BatchMode": "no" if interactive else "yes",
-        "StrictHostKeyChecking": "ask" if interactive else "yes",
-        "LogLevel": "ERROR",
-        "RequestTTY": "no",
-        "ForwardX11": "no",
-        "ForwardAgent": "no",
-        "ClearAllForwardings": "yes",
-    }
-    if control is not None:
-        options |= {"ControlMaster": "auto", "ControlPath": str(control), "ControlPersist": PERSIST}
-    for key, value in options.items():
-        words += ["-o", f"{key}={value}"]
-    if to.port is not None:
-        words += ["-p", str(to.port)]
-    if to.user:
-        words += ["-l", to.user]
-    if to.jump:
-        words += ["-J", to.jump]
-    if to.identity:
-        words += ["-i", to.identity]
-    return words
 
 
 class OpenSSH:
@@ -101,226 +54,232 @@ class OpenSSH:
     def __init__(self, to: Destination, runtime: Path, cluster: str = "") -> None:
         self.to = to
         self.host = cluster or to.host
-        key = hashlib.sha256(repr((to, cluster)).encode()).hexdigest()[:12]
-        self.control = runtime / f"cm-{key}"
-
-    def _words(self, *, interactive: bool = False) -> list[str]:
-        self.control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return option_words(self.to, control=self.control, interactive=interactive)
-
-    def _problem(self, complaint: str) -> TransportError:
-        """The error that ssh's own words amount to."""
-        text = complaint.strip()
-        said = next((line for line in reversed(text.splitlines()) if line.strip()), "ssh said nothing")
-        for pattern, kind, hint in _COMPLAINTS:
-            if re.search(pattern, text):
-                what = {
-                    HostKeyProblem: f"the host key of {self.host} cannot be trusted",
-                    LoginNeeded: f"{self.host} wants a login first",
-                    Unreachable: f"{self.host} ({self.to}) cannot be reached",
-                }[kind]
-                hint = hint.format(name=self.to.host, cluster=self.host)
-                return kind(what, cause=said, hint=hint, transient=kind is Unreachable)
-        return TransportError(
-            f"ssh to {self.host} ({self.to}) failed", cause=said, hint=f"try it by hand: ssh {self.to}"
-        )
+        key = "\n".join((to.host, to.user, str(to.port), to.jump, to.identity, to.config))
+        # Two destinations of one name may share a checksum once in four thousand million; a digest would cost
+        # a millisecond of import in every command.
+        name = "".join(char for char in to.host if char.isascii() and char.isalnum())[:16]
+        self.control = runtime / f"cm-{name}-{zlib.crc32(key.encode('utf-8', 'surrogateescape')):08x}"
 
     def run(self, command: Command) -> Reply:
         """See `Transport.run`."""
-        mark = secrets.token_hex(6)
-        began, clock = time.time(), time.monotonic()
-        argv = [*self._words(), "--", self.to.host, framed(command, mark)]
-        try:
-            done = subprocess.run(
-                argv,
-                input=command.stdin,
-                capture_output=True,
-                timeout=command.timeout,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired as error:
-            begun, out, _ = cut_stdout(error.stdout or b"", mark)
-            if not begun:
+        return self._over_shared(self._once, command)
+
+    def _over_shared(self, attempt: Callable[[Command], tuple[T | None, str]], command: Command) -> T:
+        """Execute a command over the shared connection, again for as long as it certainly was not."""
+        patience = time.monotonic() + (_QUEUE_SECONDS if command.timeout is None else command.timeout)
+        pause, reopened = 0.02, 0
+        while True:
+            self._connect()
+            result, said = attempt(command)
+            if result is not None:
+                return result
+            if REFUSED in said:
+                if time.monotonic() > patience:
+                    raise Unreachable(
+                        f"{self.host} takes no more commands at a time over one connection",
+                        cause=REFUSED,
+                        hint="other jido commands are using it; try again when they are done",
+                        transient=True,
+                    )
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.5)
+            elif reopened == 2:
                 raise Unreachable(
-                    f"{self.host} did not begin a command within {command.timeout:g} s",
-                    hint=f"`jido login {self.host}` opens a fresh connection",
+                    f"the shared connection to {self.host} breaks as soon as it is opened",
+                    cause=said.strip(),
+                    hint=f"open it by hand: `jido login {self.host}`",
                     transient=True,
-                ) from error
-            took = time.monotonic() - clock
-            return Reply(command, self.host, None, out, cut_stderr(error.stderr or b"", mark), began, took)
-        begun, out, code = cut_stdout(done.stdout, mark)
-        if not begun:
-            raise self._problem(done.stderr.decode("utf-8", "replace"))
-        if code is None:
+                )
+            else:
+                reopened += 1
+
+    def _once(self, command: Command) -> tuple[Reply | None, str]:
+        """Run a command over the standing connection.
+
+        Returns:
+            The reply, or None and ssh's complaint when it is certain that nothing was executed.
+        """
+        mark = os.urandom(6).hex()
+        out, err = Cutter(mark), Cutter(mark)
+        began, clock = time.time(), time.monotonic()
+        timed_out = False
+        try:
+            with _client():
+                done = subprocess.run(
+                    self._argv(framed(command, mark)),
+                    input=command.stdin,
+                    capture_output=True,
+                    timeout=command.timeout,
+                    start_new_session=True,
+                )
+            stdout, stderr = done.stdout, done.stderr
+        except subprocess.TimeoutExpired as error:
+            stdout, stderr, timed_out = error.stdout or b"", error.stderr or b"", True
+        said_out = out.feed(stdout) + out.rest()
+        said_err = err.feed(stderr) + err.rest()
+        took = time.monotonic() - clock
+        # The end may have been seen although something left behind kept the pipes open until the time limit.
+        if out.ended or (timed_out and out.begun):
+            if not out.ended:
+                self._end(out.pid, mark)
+            return Reply(command, self.host, out.code, said_out, said_err, began, took), ""
+        complaint = stderr.decode("utf-8", "replace")
+        if timed_out:
             raise ConnectionLost(
-                f"the connection to {self.host} was cut in the middle of a command",
-                cause=done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:][0] if done.stderr else "",
+                f"{self.host} did not begin a command within {command.timeout:g} s",
+                hint=f"whether it still will is not known; `jido login {self.host}` opens a fresh connection",
                 transient=True,
             )
-        return Reply(command, self.host, code, out, cut_stderr(done.stderr, mark), began, time.monotonic() - clock)
+        if not out.begun and not_executed(complaint):
+            return None, complaint
+        raise lost(self.host, complaint if not err.begun else "")
+
+    def _end(self, pid: int | None, mark: str) -> None:
+        """End what a command that exceeded its time limit still runs; a machine out of reach is left alone."""
+        try:
+            self._once(Command(("sh", "-c", _END, "sh", str(pid), mark), timeout=10))
+        except TransportError:
+            return
 
     def start(self, command: Command) -> SSHLive:
-        """See `Transport.start`."""
-        mark = secrets.token_hex(6)
-        argv = [*self._words(), "--", self.to.host, framed(command, mark)]
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        live = SSHLive(self, process, mark)
-        if command.stdin:
-            live.stdin.write(command.stdin)
-            live.stdin.flush()
-        return live
+        """See `Transport.start`; returns once the machine has begun."""
+        return self._over_shared(self._begin, command)
+
+    def _begin(self, command: Command) -> tuple[SSHLive | None, str]:
+        mark = os.urandom(6).hex()
+        with _client():
+            process = subprocess.Popen(
+                self._argv(framed(command, mark, live=True)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        live = SSHLive(self.host, process, mark, command.stdin)
+        if live.begins(_OPEN_SECONDS):
+            return live, ""
+        said = live.complaint()
+        live.stop()
+        if not_executed(said):
+            return None, said
+        raise lost(self.host, said)
 
     def rsync_shell(self) -> tuple[Sequence[str], str]:
-        """See `Transport.rsync_shell`."""
-        return self._words(), f"{self.to.host}:"
+        """See `Transport.rsync_shell`; opens the connection, so that rsync need not."""
+        self._connect()
+        return ssh_words(self.to, self.control), f"{self.to.host}:"
 
     def interactive(self, command: Command) -> int:
         """See `Transport.interactive`."""
-        words = self._words(interactive=True)
-        return subprocess.call([*words, "-t", "--", self.to.host, posix_line(command)])
+        self._place()
+        words = [*ssh_words(self.to, self.control, interactive=True), "-t", "--", self.to.host]
+        if command.argv or command.cwd or command.env:
+            words.append(carried(posix_line(checked(command) if command.argv else command)))
+        with _client():
+            return subprocess.call(words)
 
     def login(self) -> None:
-        """Open the shared connection, asking the person at this terminal whatever ssh wants to know.
+        """Open the shared connection anew, asking the person at this terminal whatever ssh wants to know.
 
         Raises:
             TransportError: It could not be opened.
         """
         self.close()
-        words = self._words(interactive=True)
-        done = subprocess.run(
-            [*words, "-o", "ControlMaster=yes", "-f", "-N", "--", self.to.host], stderr=subprocess.PIPE
-        )
-        if done.returncode != 0:
-            raise self._problem(done.stderr.decode("utf-8", "replace"))
+        self._place()
+        # ssh asks on the terminal itself; what it says on stderr is shown as it comes, and kept to be understood.
+        with _client():
+            ssh = subprocess.Popen(
+                [*ssh_words(self.to, self.control, interactive=True), "-f", "-N", "--", self.to.host],
+                stderr=subprocess.PIPE,
+            )
+        said = b""
+        assert ssh.stderr is not None
+        with ssh.stderr as stream:
+            while chunk := os.read(stream.fileno(), 4096):
+                said += chunk
+                sys.stderr.write(chunk.decode("utf-8", "replace"))
+                sys.stderr.flush()
+        if ssh.wait() != 0:
+            raise problem(self.to, self.host, said.decode("utf-8", "replace"))
 
     def is_open(self) -> bool:
         """Whether a shared connection stands."""
-        if not self.control.exists():
-            return False
-        words = [*self._words(), "-O", "check", "--", self.to.host]
-        return subprocess.run(words, capture_output=True).returncode == 0
+        return self.control.exists() and self._ask_master("check")
 
     def close(self) -> None:
         """Close the shared connection, for every user of it."""
         if self.control.exists():
-            words = [*self._words(), "-O", "exit", "--", self.to.host]
-            subprocess.run(words, capture_output=True)
+            self._ask_master("exit")
 
+    def _ask_master(self, verb: str) -> bool:
+        words = [*ssh_words(self.to, self.control, only_shared=True), "-O", verb, "--", self.to.host]
+        with _client():
+            return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=20).returncode == 0
 
-class SSHLive:
-    """A command under way over ssh; its pipes carry the command's own bytes only.
+    def _argv(self, line: str) -> list[str]:
+        return [*ssh_words(self.to, self.control, only_shared=True), "--", self.to.host, line]
 
-    The frames are stripped while reading by one thread a stream, which feed plain pipes.
-    """
+    def _place(self) -> None:
+        """Make the folder of the control socket.
 
-    def __init__(self, transport: OpenSSH, process: subprocess.Popen[bytes], mark: str) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        self._transport = transport
-        self._process = process
-        self._begun = False
-        self._code: int | None = None
-        self._noise = b""
-        self.stdin: IO[bytes] = process.stdin
-        self.stdout, out = _pipe()
-        self.stderr, err = _pipe()
-        self._threads = [
-            threading.Thread(target=self._strip, args=(process.stdout, out, mark, True), daemon=True),
-            threading.Thread(target=self._strip, args=(process.stderr, err, mark, False), daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        Raises:
+            TransportError: The socket's path would be too long.
+        """
+        if len(os.fsencode(self.control)) > LONGEST_SOCKET:
+            raise TransportError(
+                "the path of the shared connection's socket is too long",
+                cause=f"{self.control} has more than {LONGEST_SOCKET} bytes",
+                hint="set XDG_RUNTIME_DIR to a private folder with a short path",
+            )
+        self.control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _strip(self, source: IO[bytes], sink: IO[bytes], mark: str, is_stdout: bool) -> None:
-        begin, end = f"{BEGIN}{mark}\n".encode(), f"\n{END}{mark}".encode()
-        held, begun = b"", False
-        with sink:
-            while chunk := os.read(source.fileno(), 65536):
-                held += chunk
-                if not begun:
-                    at = held.find(begin)
-                    if at < 0:
-                        self._noise = (self._noise + chunk)[-8192:] if not is_stdout else self._noise
-                        held = held[-(len(begin) - 1) :] if len(held) >= len(begin) else held
-                        continue
-                    begun = self._begun = True
-                    held = held[at + len(begin) :]
-                at = held.find(end)
-                if at >= 0:
-                    _write(sink, held[:at])
-                    rest = held[at + len(end) :]
-                    while b"\n" not in rest and (more := os.read(source.fileno(), 65536)):
-                        rest += more
-                    if is_stdout and (match := re.match(rb" (\d+)\n", rest)):
-                        self._code = int(match[1])
-                    sink.flush()
-                    break
-                # A part of the closing mark may still be on its way: keep back what could be its beginning.
-                keep = next((n for n in range(min(len(end) - 1, len(held)), 0, -1) if end.startswith(held[-n:])), 0)
-                _write(sink, held[: len(held) - keep])
-                held = held[len(held) - keep :]
-            else:
-                if begun:
-                    _write(sink, held)
-            while os.read(source.fileno(), 65536):
-                pass
+    def _connect(self) -> None:
+        """Open the shared connection where none stands, without asking anybody anything.
 
-    def poll(self) -> int | None:
-        """See `Live.poll`."""
-        return None if self._process.poll() is None else self.wait()
-
-    def wait(self, timeout: float | None = None) -> int:
-        """See `Live.wait`."""
-        try:
-            self._process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
-            raise TimeoutError(str(error)) from error
-        for thread in self._threads:
-            thread.join(5)
-        if self._code is not None:
-            return self._code
-        said = self._noise.decode("utf-8", "replace")
-        if not self._begun:
-            raise self._transport._problem(said)
-        raise ConnectionLost(
-            f"the connection to {self._transport.host} was cut in the middle of a command",
-            cause=said.strip(),
-            transient=True,
-        )
-
-    def stop(self) -> None:
-        """See `Live.stop`."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(2)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        for pipe in (self.stdin, self.stdout, self.stderr):
-            try:
-                pipe.close()
-            except OSError:
-                continue
-
-
-def _pipe() -> tuple[IO[bytes], IO[bytes]]:
-    read, write = os.pipe()
-    return os.fdopen(read, "rb"), os.fdopen(write, "wb", buffering=0)
-
-
-def _write(sink: IO[bytes], data: bytes) -> None:
-    """Write all of it; a reader that went away is no reason to stop draining the source."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(sink.fileno(), view) :]
-        except BrokenPipeError:
+        Raises:
+            TransportError: It could not be opened; nothing was executed.
+        """
+        if self.control.exists():
             return
+        self._place()
+        # Many commands that begin at once open one connection, not one each: sshd drops some of too many at once.
+        with self.control.with_name(f"{self.control.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.control.exists():
+                return
+            words = [*ssh_words(self.to, self.control), "-f", "-N", "--", self.to.host]
+            try:
+                with _client():
+                    done = subprocess.run(
+                        words,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.PIPE,
+                        timeout=_OPEN_SECONDS,
+                        start_new_session=True,
+                        # Without a terminal ssh, or the one it starts for a jump host, may open a window to ask.
+                        env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},
+                    )
+            except subprocess.TimeoutExpired as error:
+                raise Unreachable(
+                    f"{self.host} ({self.to}) did not let us in within {_OPEN_SECONDS:g} s",
+                    hint="is its login overloaded? try again, or by hand",
+                    transient=True,
+                ) from error
+            if done.returncode != 0:
+                raise problem(self.to, self.host, done.stderr.decode("utf-8", "replace"))
+
+
+class _client:  # noqa: N801 - reads as the statement it is used in
+    """Says what is missing when there is no ssh on this machine."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise TransportError(
+                "OpenSSH's client is not installed on this machine",
+                cause=str(error),
+                hint="install it (Debian, Ubuntu: apt install openssh-client), then repeat the command",
+            ) from error

@@ -1,0 +1,48 @@
+"""Pipes between a command under way and whoever reads and writes it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import IO
+
+# What an empty pipe takes without a reader on Linux; macOS takes as much once a writer asks for it.
+_ROOM = 16384
+
+
+def fed(stdin: IO[bytes], data: bytes) -> IO[bytes]:
+    """Give a command its first input without waiting for it to be read.
+
+    Args:
+        stdin: The command's standard input.
+        data: What it reads first.
+
+    Returns:
+        Where more may be written after `data`: `stdin` itself, or a pipe that a thread relays from.
+    """
+    if len(data) <= _ROOM:
+        with contextlib.suppress(BrokenPipeError):
+            stdin.write(data)
+            stdin.flush()
+        return stdin
+    reader, writer = os.pipe()
+
+    def relay() -> None:
+        # A command that ended early reads no more: the rest has no reader and is dropped.
+        with os.fdopen(reader, "rb", buffering=0) as more, contextlib.suppress(BrokenPipeError, ValueError), stdin:
+            stdin.write(data)
+            stdin.flush()
+            while chunk := more.read(65536):
+                stdin.write(chunk)
+                stdin.flush()
+
+    threading.Thread(target=relay, daemon=True).start()
+    return os.fdopen(writer, "wb")
+
+
+def shut(*pipes: IO[bytes]) -> None:
+    """Close pipes whose other end may be gone."""
+    for pipe in pipes:
+        with contextlib.suppress(OSError, ValueError):
+            pipe.close()
