@@ -33,7 +33,7 @@ tar -xf -
 mkdir handing || {{ echo "jido: this run was given up meanwhile" >&2; exit 74; }}
 printf '%s\\n' '{mark}'; printf '%s\\n' '{mark}' >&2
 code=0
-{engine} <handing.in >handed.out 2>handed.err || code=$?
+( {engine} ) <handing.in >handed.out 2>handed.err || code=$?
 echo "$code" >handed.new && mv handed.new handed.code
 cat handed.out; cat handed.err >&2
 exit "$code"
