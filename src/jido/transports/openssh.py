@@ -34,10 +34,10 @@ _QUEUE_SECONDS = 60.0
 _OPEN_SECONDS = 60.0
 
 # Ends what a session left running: the group of the shell that carries our mark, so that a number which meanwhile
-# belongs to somebody else is left alone.
+# belongs to somebody else is left alone. (dash's kill, 0.5.12, takes no `--`.)
 _END = (
-    'case $(ps -o args= -p "$1") in *"$2"*) g=$(($(ps -o pgid= -p "$1"))) && '
-    'kill -TERM -- "-$g" && sleep 1; kill -KILL -- "-$g";; esac'
+    'case $(ps -ww -o args= -p "$1") in *"$2"*) g=$(($(ps -o pgid= -p "$1"))) && '
+    'kill -TERM "-$g" && sleep 1; kill -KILL "-$g";; esac'
 )
 
 
