@@ -1,0 +1,70 @@
+"""Partitions, from ``scontrol show partition``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jido.engines.slurm.nodes import tres
+from jido.engines.slurm.records import given, names, number, seconds
+from jido.errors import InputError
+from jido.model.map import Bytes, Partition, Seconds
+from jido.model.nodeset import expand, fold
+
+_MIB = 1024**2
+
+
+def partition(row: Mapping[str, str], by: str) -> Partition:
+    """One row of the map."""
+    defaults = tres(row.get("JobDefaults"))
+    allow_accounts = _open(row.get("AllowAccounts"))
+    return Partition(
+        name=row["PartitionName"],
+        nodes=_nodes(row.get("Nodes")),
+        state=(given(row.get("State")) or "up").lower(),
+        default=row.get("Default", "").upper() == "YES",
+        max_time=_seconds(row.get("MaxTime")),
+        default_time=_seconds(row.get("DefaultTime")),
+        min_nodes=number(row.get("MinNodes")) or 0,
+        max_nodes=number(row.get("MaxNodes")),
+        allow_accounts=allow_accounts,
+        deny_accounts=names(row.get("DenyAccounts")),
+        allow_groups=_open(row.get("AllowGroups")),
+        allow_qos=_open(row.get("AllowQos")),
+        qos="" if row.get("QoS", "N/A").upper() == "N/A" else given(row.get("QoS")),
+        default_cpus_per_gpu=number(defaults.get("DefCpuPerGPU")),
+        default_memory_per_cpu=_mebibytes(row.get("DefMemPerCPU")),
+        default_memory_per_gpu=_mebibytes(defaults.get("DefMemPerGPU")),
+        default_memory_per_node=_mebibytes(row.get("DefMemPerNode")),
+        priority=_or(number(row.get("PriorityTier")), 1),
+        preempt=(given(row.get("PreemptMode")) or "off").lower(),
+        by=by,
+    )
+
+
+def _open(value: str | None) -> tuple[str, ...] | None:
+    """Who may; None is all."""
+    listed = names(value)
+    return None if not listed or "ALL" in listed else listed
+
+
+def _nodes(value: str | None) -> str:
+    text = given(value)
+    # A stray bracket of millions of nodes is not worth the memory: it is shown as printed.
+    try:
+        return fold(expand(text)) if len(text) < 65536 else text
+    except (InputError, ValueError):
+        return text
+
+
+def _seconds(value: str | None) -> Seconds | None:
+    found = seconds(value)
+    return None if found is None else Seconds(found)
+
+
+def _mebibytes(value: str | None) -> Bytes | None:
+    found = number(value)
+    return Bytes(found * _MIB) if found else None
+
+
+def _or(value: int | None, other: int) -> int:
+    return other if value is None else value

@@ -1,0 +1,181 @@
+"""Resolving a job against the map: what is known to be impossible is refused, what is unknown never is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from jido.errors import InputError, Refused, nearest
+from jido.model.job import JobSpec, Resources
+from jido.model.map import Map, NodeGroup, Partition
+from jido.model.nodeset import expand
+from jido.model.units import human_duration, human_size
+
+
+def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
+    """See `Engine.plan`."""
+    known = map_.scheduling.partitions.value if map_ is not None else None
+    if map_ is None or not known:
+        return spec, ()
+    want = spec.resources
+    said: list[str] = []
+    asked = [name for name in (want.partition or "").split(",") if name]
+    for name in asked:
+        if name not in {one.name for one in known}:
+            there = [one.name for one in known]
+            raise Refused(f"{map_.name} has no partition {name!r}", hint=nearest(name, there))
+    if asked:
+        candidates = [one for one in known if one.name in asked]
+        reasons = {one.name: _against(one, want, map_) for one in candidates}
+        # Slurm starts a job in whichever of its partitions comes first: one that fits is enough.
+        if all(reasons.values()):
+            raise _refused(want, map_, known, candidates[0], reasons[candidates[0].name])
+        return spec, ()
+    default = next((one for one in known if one.default), None)
+    if default is not None:
+        why = _against(default, want, map_)
+        if not why:
+            return spec, (f"partition {default.name}, the cluster's default",)
+    fitting = _fitting(want, map_, known)
+    if not fitting:
+        first = default or known[0]
+        raise _refused(want, map_, known, first, _against(first, want, map_))
+    chosen = fitting[0]
+    said.append(f"partition {chosen.name}: {_because(chosen, default, want, map_)}")
+    return msgspec.structs.replace(spec, resources=msgspec.structs.replace(want, partition=chosen.name)), tuple(said)
+
+
+def _fitting(want: Resources, map_: Map, known: Iterable[Partition]) -> list[Partition]:
+    """Partitions that would take it, the best first: the shortest limit that holds the time, then the map's order.
+
+    Without a time the longest comes first, so that a job is not cut short by a limit nobody mentioned.
+    """
+    fitting = [one for one in known if not _against(one, want, map_)]
+    endless = 1 << 62
+    if want.time is None:
+        return sorted(fitting, key=lambda one: -(one.max_time if one.max_time is not None else endless))
+    return sorted(fitting, key=lambda one: one.max_time if one.max_time is not None else endless)
+
+
+def _because(chosen: Partition, default: Partition | None, want: Resources, map_: Map) -> str:
+    limit = human_duration(chosen.max_time)
+    if default is not None:
+        return f"the default, {default.name}, would not take it ({_against(default, want, map_)})"
+    if want.time is None:
+        return f"the cluster has no default; its limit, {limit}, is the longest open to you"
+    return f"the cluster has no default; its limit, {limit}, is the nearest above {human_duration(want.time)}"
+
+
+def _refused(want: Resources, map_: Map, known: Sequence[Partition], partition: Partition, why: str) -> Refused:
+    others = [one for one in _fitting(want, map_, known) if one is not partition]
+    if others:
+        names = ", ".join(f"{one.name} (up to {human_duration(one.max_time)})" for one in others[:5])
+        hint = f"would run in: {names}; choose with --partition"
+    else:
+        hint = _most(partition, map_)
+    return Refused(f"it cannot run in partition {partition.name} of {map_.name}", cause=why, hint=hint)
+
+
+def _against(partition: Partition, want: Resources, map_: Map) -> str:
+    """Why this partition cannot take the job; empty when nothing known stands against it."""
+    if partition.state in ("down", "inactive", "drain"):
+        return f"the partition is {partition.state}"
+    if partition.max_time is not None and want.time is not None and want.time > partition.max_time:
+        return f"its time limit is {human_duration(partition.max_time)}, {human_duration(want.time)} is asked for"
+    if partition.max_nodes is not None and want.nodes > partition.max_nodes:
+        return f"it allows {partition.max_nodes} nodes a job, {want.nodes} are asked for"
+    if want.nodes < partition.min_nodes:
+        return f"it takes jobs from {partition.min_nodes} nodes, {want.nodes} are asked for"
+    return (
+        _account_against(partition, want, map_)
+        or _qos_against(partition, want)
+        or _size_against(partition, want, map_)
+    )
+
+
+def _account_against(partition: Partition, want: Resources, map_: Map) -> str:
+    mine = map_.scheduling.accounts.value
+    if want.account and mine and want.account not in mine:
+        return f"{want.account!r} is not one of your accounts ({', '.join(mine)})"
+    accounts = (want.account,) if want.account else mine
+    if not accounts:
+        return ""
+    if partition.allow_accounts is not None and not set(accounts) & set(partition.allow_accounts):
+        return f"it takes the accounts {', '.join(partition.allow_accounts)}; yours: {', '.join(accounts)}"
+    # Slurm heeds DenyAccounts only where AllowAccounts is not given.
+    if partition.allow_accounts is None and set(accounts) <= set(partition.deny_accounts):
+        return f"it does not take {', '.join(accounts)}"
+    return ""
+
+
+def _qos_against(partition: Partition, want: Resources) -> str:
+    if want.qos and partition.allow_qos is not None and want.qos not in partition.allow_qos:
+        return f"it takes the QoS {', '.join(partition.allow_qos)}, not {want.qos}"
+    return ""
+
+
+def _size_against(partition: Partition, want: Resources, map_: Map) -> str:
+    behind = _nodes(partition, map_)
+    if not behind:
+        return ""
+    reasons = [_short(group, want) for group, _ in behind]
+    if all(reasons):
+        # The reason of the node that comes nearest: the last check it failed.
+        return max(why for why in reasons if why is not None)[1]
+    count = sum(number for (_, number), why in zip(behind, reasons, strict=True) if not why)
+    return f"only {count} of its nodes are big enough, {want.nodes} are asked for" if count < want.nodes else ""
+
+
+def _nodes(partition: Partition, map_: Map) -> list[tuple[NodeGroup, int]]:
+    """The node groups behind a partition with how many of each; empty unless all of its nodes are known."""
+    try:
+        members = set(expand(partition.nodes))
+    except InputError:
+        return []
+    behind: list[tuple[NodeGroup, int]] = []
+    seen = 0
+    for group in map_.instance.nodes:
+        if group.role != "compute":
+            continue
+        count = len(members & set(expand(group.names)))
+        seen += count
+        if count:
+            behind.append((group, count))
+    return behind if seen == len(members) else []
+
+
+def _short(group: NodeGroup, want: Resources) -> tuple[int, str] | None:
+    """What a node lacks, with how far the check came; None when it is big enough."""
+    models = {gpu.model for gpu in group.gpus}
+    if want.gpu_model and want.gpus and want.gpu_model not in models:
+        return 0, f"no node of it has {want.gpu_model} GPUs"
+    gpus = sum(gpu.count for gpu in group.gpus if not want.gpu_model or gpu.model == want.gpu_model)
+    if want.gpus > gpus:
+        kind = f"{want.gpu_model} GPUs" if want.gpu_model else "GPUs"
+        return 1, f"none of its nodes has more than {gpus} {kind}, {want.gpus} are asked for"
+    cpus = max((want.cpus or 1) * want.tasks, (want.cpus_per_gpu or 0) * want.gpus)
+    if cpus > group.cpus:
+        return 2, f"none of its nodes has more than {group.cpus} CPUs, {cpus} are asked for"
+    memory = max(want.memory or 0, (want.memory_per_gpu or 0) * want.gpus)
+    if group.memory is not None and memory > group.memory:
+        return (
+            3,
+            f"none of its nodes has more than {human_size(group.memory)} memory, {human_size(memory)} is asked for",
+        )
+    return None
+
+
+def _most(partition: Partition, map_: Map) -> str:
+    """What the partition's nodes have, for the hint."""
+    behind = _nodes(partition, map_)
+    rows = [f"{group.names} ({', '.join(_has(group))})" for group, _ in behind[:4]]
+    return f"{partition.name} has {'; '.join(rows)}; ask for less" if rows else "`jido show` lists what there is"
+
+
+def _has(group: NodeGroup) -> Iterable[str]:
+    for gpu in group.gpus:
+        yield f"{gpu.count} {gpu.model or 'GPUs'}"
+    yield f"{group.cpus} CPUs"
+    if group.memory is not None:
+        yield human_size(group.memory)

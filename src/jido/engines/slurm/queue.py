@@ -1,0 +1,168 @@
+"""My jobs in the live queue: one look for `find` and `status` alike.
+
+The whole queue of mine is asked for and filtered here: one unknown id would make ``squeue -j`` fail for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from jido.engines.slurm.records import CLOCK, given, instant
+from jido.engines.slurm.states import state_of
+from jido.engines.slurm.trouble import complain
+from jido.model.command import Ask, Command, Reply
+from jido.model.job import Sighting, State
+
+# %i id, %T state, %r reason, %P partition, %N nodes, %V submitted, %S start, %e end, %k comment, %Z folder, %j name:
+# all understood since 14.11. What people write freely stands last; records begin with \x1e since it may hold line
+# breaks. -O could tell the exit code too, but cuts columns in older versions.
+FIELDS = ("%i", "%T", "%r", "%P", "%N", "%V", "%S", "%e", "%k", "%Z", "%j")
+FORMAT = "\x1e" + "\x1f".join(FIELDS)
+
+# The user's own variables would narrow the look or send it to other clusters. The numeric id is understood by every
+# version, --me only since 20.02. The last line proves that the answer is whole.
+_SCRIPT = (
+    "unset SQUEUE_ACCOUNT SQUEUE_LICENSES SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_QOS SQUEUE_USERS SQUEUE_ARRAY "
+    "SQUEUE_FEDERATION SQUEUE_PRIORITY SLURM_CLUSTERS SLURM_BITSTR_LEN\n"
+    'squeue --noheader --all --states=all --user="$(id -u)" --format="$1" || exit\n'
+    "printf '\\036end\\n'\n"
+)
+
+_SPLIT = re.compile(r"[^A-Za-z0-9._:-]+")
+_ID = re.compile(r"(\d+)(?:_(\d+|\[[^\]]*\]?\S*))?(?:\+(\d+))?")
+
+
+def ask_queue(parse: Callable[[Reply], dict[str, Sighting]]) -> Ask[dict[str, Sighting]]:
+    """The look at my queue with a parser of its rows."""
+    return Ask(Command(argv=("sh", "-c", _SCRIPT, "sh", FORMAT), env=CLOCK), parse)
+
+
+def find(tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:
+    """See `Engine.find`. A token stands in the comment, or where a site rewrites that, in the run folder's path."""
+    wanted = frozenset(token for token in tokens if token)
+
+    def parse(reply: Reply) -> dict[str, Sighting]:
+        found: dict[str, Sighting] = {}
+        for folder, seen in rows(reply):
+            for token in wanted & {seen.token, *_SPLIT.split(seen.token), *folder.split("/")}:
+                before = found.get(token)
+                # Of several (a doubled job, parts of a heterogeneous one) the living one, then the first, holds.
+                if before is None or _rank(seen) < _rank(before):
+                    found[token] = _named(seen, base_id(seen.id), token)
+        return found
+
+    return ask_queue(parse)
+
+
+def status(ids: Sequence[str]) -> Ask[dict[str, Sighting]]:
+    """See `Engine.status`."""
+    wanted = tuple(dict.fromkeys(ids))
+
+    def parse(reply: Reply) -> dict[str, Sighting]:
+        return matching(wanted, [seen for _, seen in rows(reply)])
+
+    return ask_queue(parse)
+
+
+def matching(wanted: Sequence[str], seen: Sequence[Sighting]) -> dict[str, Sighting]:
+    """The sightings of these ids: a job, an array task (alone or folded as ``7_[3-9%2]``), or a whole array.
+
+    A whole array or heterogeneous job stands as its liveliest part does, and once all parts have ended as the worst.
+    """
+    exact = {one.id: one for one in reversed(seen)}
+    by_base: dict[str, list[Sighting]] = {}
+    for one in seen:
+        by_base.setdefault(base_id(one.id), []).append(one)
+    out: dict[str, Sighting] = {}
+    for asked in wanted:
+        family = by_base.get(base_id(asked), [])
+        if asked in exact:
+            out[asked] = exact[asked]
+        elif "_" in asked:
+            task = asked.partition("_")[2]
+            inside = next((one for one in family if task.isdigit() and int(task) in folded_tasks(one.id)), None)
+            if inside:
+                out[asked] = _named(inside, asked, inside.token)
+        elif family:
+            out[asked] = _named(min(family, key=_rank), asked, family[0].token)
+    return out
+
+
+def rows(reply: Reply) -> Iterator[tuple[str, Sighting]]:
+    """Every row of the look as (run folder, sighting); raises SchedulerDown or SchedulerMissing when it failed."""
+    pieces = reply.text.split("\x1e")
+    if not reply.ok or pieces[-1].strip() != "end":
+        complain(reply, "reading the queue")
+    for piece in pieces[1:-1]:
+        cells = piece.removesuffix("\n").split("\x1f", len(FIELDS) - 1)
+        if len(cells) != len(FIELDS) or not _ID.fullmatch(cells[0].strip()):
+            continue
+        id_, word, reason, partition, nodes, submitted, begun, until, comment, folder, name = cells
+        state = state_of(word, reason)
+        waits = state in (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
+        yield (
+            folder,
+            Sighting(
+                id=id_.strip(),
+                state=state,
+                raw=word,
+                token=given(comment),
+                name=name,
+                partition=partition,
+                nodes=given(nodes),
+                reason=given(reason),
+                submitted=instant(submitted),
+                # For a waiting job these are the scheduler's guesses, for a running one the end is its time limit.
+                started=None if waits else instant(begun),
+                ended=instant(until) if state.ended and not waits else None,
+            ),
+        )
+
+
+def base_id(id_: str) -> str:
+    """``123`` of ``123_[4-9%2]``, ``123_7`` and ``123+0``."""
+    match = _ID.match(id_)
+    return match[1] if match else id_
+
+
+def folded_tasks(id_: str) -> frozenset[int]:
+    """The array tasks behind ``123_[4-9,20-30:5%2]``; what squeue abbreviates with ``...`` is left out."""
+    match = re.fullmatch(r"\d+_\[([^\]%]*)(?:%\d+)?\]?.*", id_)
+    tasks: set[int] = set()
+    for piece in match[1].split(",") if match else ():
+        span = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", piece.strip())
+        if span:
+            low, high, step = int(span[1]), int(span[2] or span[1]), int(span[3] or 1)
+            # MaxArraySize is at most 4,000,001.
+            tasks.update(range(low, min(high, low + 4_000_001) + 1, step or 1))
+    return frozenset(tasks)
+
+
+_ORDER = (
+    State.RUNNING,
+    State.COMPLETING,
+    State.STARTING,
+    State.QUEUED,
+    State.REQUEUED,
+    State.UNKNOWN,
+    State.NODE_FAILED,
+    State.OUT_OF_MEMORY,
+    State.TIMED_OUT,
+    State.FAILED,
+    State.PREEMPTED,
+    State.DEPENDENCY,
+    State.CANCELLED,
+    State.DONE,
+)
+
+
+def _rank(seen: Sighting) -> tuple[int, int]:
+    base = base_id(seen.id)
+    return _ORDER.index(seen.state), int(base) if base.isdigit() else 0
+
+
+def _named(seen: Sighting, id_: str, token: str) -> Sighting:
+    import msgspec
+
+    return msgspec.structs.replace(seen, id=id_, token=token)

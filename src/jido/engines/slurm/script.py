@@ -1,0 +1,184 @@
+"""The ``#SBATCH`` lines of a job script.
+
+sbatch reads them with rules of its own (tried on 22.05, 24.11 and 26.05): words end at white space, ``#`` begins a
+comment even within a word, quotes hold a word together and a backslash takes the next character as it is. Nothing
+expands ``$`` there. In log paths ``%`` and the backslash have a meaning of their own on top of that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from jido.engines.base import Placement
+from jido.errors import InputError
+from jido.model.job import JobSpec, Resources
+from jido.model.units import slurm_duration
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,=+@%&|*()\[\]!^~-]+")
+_PREFIX = "#SBATCH "
+_MIB = 1024**2
+
+# Options of the user that would break what jido itself relies on, and why.
+_OURS = {
+    "comment": "it carries the run's token", "wrap": "the job has a script",
+    "output": "the log's place is known to `jido logs`", "o": "the log's place is known to `jido logs`",
+    "error": "the log's place is known to `jido logs`", "e": "the log's place is known to `jido logs`",
+    "chdir": "the job starts in its run folder", "D": "the job starts in its run folder",
+    "workdir": "the job starts in its run folder",
+    "array": "each run is one job; submit a sweep for many", "a": "each run is one job; submit a sweep for many",
+    "clusters": "the job would not be looked for there", "M": "the job would not be looked for there",
+    "parsable": "jido sets it", "test-only": "use --dry-run", "wait": "use `jido wait`", "W": "use `jido wait`",
+    "uid": "the job is yours", "gid": "the job is yours", "quiet": "jido reads what sbatch says", "Q": "jido reads "
+    "what sbatch says", "input": "the job's input is its own", "i": "the job's input is its own",
+}  # fmt: skip
+
+
+def directives(spec: JobSpec, place: Placement) -> tuple[str, ...]:
+    """See `Engine.directives`.
+
+    Raises:
+        InputError: A value cannot be written there so that sbatch reads it back unchanged, or two contradict.
+    """
+    return tuple(_PREFIX + line for line in _lines(spec, place))
+
+
+def carried(lines: Sequence[str]) -> frozenset[str]:
+    """The long options that these lines set."""
+    return frozenset(
+        match[1] for line in lines for match in re.finditer(r"(?:^#SBATCH| ) ?--([a-z][a-z-]*)(?==|\s|$)", line)
+    )
+
+
+def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:
+    want = spec.resources
+    _check(want)
+    log = _log(place)
+    yield _option("job-name", spec.name)
+    yield _option("comment", place.token)
+    yield _option("output", log)
+    yield _option("error", log)
+    # A requeued job goes on in the same log instead of emptying it.
+    yield "--open-mode=append"
+    for name, value in (
+        ("partition", want.partition),
+        ("account", want.account),
+        ("qos", want.qos),
+        ("constraint", want.constraint),
+    ):
+        if value is not None:
+            yield _option(name, value)
+    if want.time is not None:
+        # Slurm counts whole minutes.
+        yield f"--time={slurm_duration(-(-want.time // 60) * 60)}"
+    yield f"--nodes={want.nodes}"
+    yield f"--ntasks-per-node={want.tasks}"
+    if want.cpus is not None:
+        yield f"--cpus-per-task={want.cpus}"
+    if want.gpus:
+        model = f":{want.gpu_model}" if want.gpu_model else ""
+        yield _option("gres", f"gpu{model}:{want.gpus}")
+    if want.cpus_per_gpu is not None:
+        yield f"--cpus-per-gpu={want.cpus_per_gpu}"
+    if want.memory is not None:
+        yield f"--mem={_mebibytes(want.memory)}M"
+    if want.memory_per_gpu is not None:
+        yield f"--mem-per-gpu={_mebibytes(want.memory_per_gpu)}M"
+    if place.after:
+        for id_ in place.after:
+            if not re.fullmatch(r"\d+(_\d+)?(\+\d+)?", id_):
+                raise InputError(f"{id_!r} is not a Slurm job id to wait for", hint="`jido ps` lists your jobs")
+        yield "--dependency=afterok:" + ":".join(place.after)
+    for option in want.extra:
+        yield _extra(option)
+
+
+def _option(name: str, value: str) -> str:
+    return f"--{name}={quote(value, name)}"
+
+
+def quote(value: str, what: str) -> str:
+    """A value so that sbatch reads it back as it is.
+
+    Raises:
+        InputError: It is empty or holds a line break or another control character.
+    """
+    if not value or any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise InputError(
+            f"{what} {value!r} cannot be handed to Slurm",
+            cause="it is empty" if not value else "it holds a line break or another control character",
+            hint=f"give the {what} without it",
+        )
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _log(place: Placement) -> str:
+    """The log's path as ``--output`` wants it.
+
+    A relative one is safe in any run folder but for ``%`` and the backslash: until 23.02 Slurm expands both in the
+    folder too, and the job dies without a word (22.05: JobLaunchFailure). There it is given whole, with ``%%`` or
+    doubled backslashes; a backslash turns ``%%`` off, so that both together cannot be said.
+    """
+    both = place.folder + place.log
+    if "\\" not in place.folder and "%" not in place.folder:
+        path = place.log
+    else:
+        path = f"{place.folder}/{place.log}"
+    if "%" in both and "\\" in both:
+        raise InputError(
+            f"Slurm cannot write a log below {place.folder!r}",
+            cause="the path holds both % and a backslash, which Slurm gives meanings of their own",
+            hint="rename the project's folder",
+        )
+    return path.replace("\\", "\\\\").replace("%", "%%")
+
+
+def _mebibytes(size: int) -> int:
+    """Rounded up: to ask for less than was said could kill the job."""
+    return max(1, -(-size // _MIB))
+
+
+def _check(want: Resources) -> None:
+    if want.memory is not None and want.memory_per_gpu is not None:
+        raise InputError(
+            "memory is given both per node and per GPU",
+            cause="Slurm takes one of --mem and --mem-per-gpu",
+            hint="leave one of memory and memory_per_gpu away",
+        )
+    if want.memory_per_gpu is not None and not want.gpus:
+        raise InputError("memory per GPU is given for a job without GPUs", hint="give memory, or ask for gpus")
+    if want.cpus_per_gpu is not None and not want.gpus:
+        raise InputError("CPUs per GPU are given for a job without GPUs", hint="give cpus, or ask for gpus")
+    if want.cpus_per_gpu is not None and want.cpus is not None:
+        raise InputError(
+            "CPUs are given both per task and per GPU",
+            cause="Slurm takes one of --cpus-per-task and --cpus-per-gpu",
+            hint="leave one of cpus and cpus_per_gpu away",
+        )
+    if want.gpu_model and not want.gpus:
+        raise InputError("a GPU model is given for a job without GPUs", hint="ask for gpus too")
+    if want.gpu_model and not re.fullmatch(r"[\w.+-]+", want.gpu_model):
+        raise InputError(f"{want.gpu_model!r} is not a Slurm GPU type", hint="`jido gpus` lists the types")
+    for name, value in (("nodes", want.nodes), ("tasks", want.tasks), ("cpus", want.cpus), ("time", want.time)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}", hint=f"{name} is a whole number from 1")
+    if want.gpus < 0:
+        raise InputError(f"gpus is {want.gpus}", hint="gpus is a whole number from 0")
+
+
+def _extra(option: str) -> str:
+    """One option of the user's own, as written."""
+    if any(ord(char) < 32 or ord(char) == 127 for char in option) or not option.startswith("-"):
+        raise InputError(
+            f"{option!r} cannot stand on an #SBATCH line",
+            cause="it holds a control character" if option.startswith("-") else "it is not an option",
+            hint="write it as sbatch takes it, for example --exclude=g3",
+        )
+    for match in re.finditer(r"(?:^|\s)-(?:-([a-z][a-z-]*)|([A-Za-z]))", option):
+        name = match[1] or match[2]
+        if name in _OURS:
+            raise InputError(f"{option!r} cannot be passed on to sbatch", cause=_OURS[name], hint="leave it away")
+    return option

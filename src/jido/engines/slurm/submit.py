@@ -1,0 +1,157 @@
+"""Handing a job over, the dry run, and taking jobs back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from jido.engines.base import Verdict
+from jido.engines.slurm.records import CLOCK, instant
+from jido.engines.slurm.refusals import refusal
+from jido.engines.slurm.script import carried
+from jido.engines.slurm.trouble import UNSENT, complain, down, failed, gist, is_missing, missing, says
+from jido.errors import InputError
+from jido.model.command import Ask, Command, Reply
+from jido.model.job import Submission
+
+_ID = re.compile(r"^(\d+)(?:;(\S*))?\s*$", re.M)
+_STARTS = re.compile(
+    r"Job \d+ to start at (\S+)(?: using \d+ processors)?(?: on(?: nodes)? (\S+))?(?: in partition (\S+))?"
+)
+
+# sbatch lets these variables of the user outrank what stands in the script: where the job says otherwise, they go.
+_OUTRANKING = {
+    "partition": ("SBATCH_PARTITION",),
+    "account": ("SBATCH_ACCOUNT",),
+    "qos": ("SBATCH_QOS",),
+    "time": ("SBATCH_TIMELIMIT",),
+    "constraint": ("SBATCH_CONSTRAINT",),
+    "mem": ("SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU"),
+    "mem-per-gpu": ("SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU"),
+    "cpus-per-gpu": ("SBATCH_CPUS_PER_GPU",),
+    "gres": ("SBATCH_GRES", "SBATCH_GPUS", "SBATCH_GPUS_PER_NODE", "SBATCH_GPUS_PER_TASK"),
+    "open-mode": ("SBATCH_OPEN_MODE",),
+    "job-name": ("SBATCH_JOB_NAME",),
+    "output": ("SBATCH_OUTPUT",),
+    "error": ("SBATCH_ERROR",),
+}
+# These would make it wait, make many jobs of it, or send it where it is not looked for.
+_ALWAYS = ("SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SLURM_CLUSTERS")
+
+
+def _sbatch(directives: Sequence[str], *arguments: str) -> tuple[str, ...]:
+    gone = list(_ALWAYS)
+    for option in carried(directives):
+        gone.extend(_OUTRANKING.get(option, ()))
+    return ("env", *(word for name in dict.fromkeys(gone) for word in ("-u", name)), "sbatch", *arguments)
+
+
+def submit(directives: Sequence[str], folder: str, script: str) -> Ask[Submission]:
+    """See `Engine.submit`."""
+    if script.startswith("-"):
+        script = "./" + script
+    return Ask(
+        Command(argv=_sbatch(directives, "--parsable", script), cwd=folder, env={"LC_ALL": "C"}, timeout=120.0),
+        read_submission,
+    )
+
+
+def read_submission(reply: Reply) -> Submission:
+    """What came of sbatch: accepted, refused or ambiguous.
+
+    *Refused* is said only where nothing was sent, or slurmctld itself said no. Whatever is not understood is
+    ambiguous: the token tells.
+
+    Raises:
+        SchedulerMissing: There is no sbatch; nothing was submitted.
+        SchedulerDown: The request certainly never left the machine; nothing was submitted.
+    """
+    said = reply.complaint
+    if reply.code is None:
+        return Submission(ambiguous=f"sbatch did not end in time. {gist(said)}".strip(), hint=_FIND)
+    accepted = _ID.findall(reply.text)
+    if accepted and reply.code == 0:
+        # A site's wrapper may print before; sbatch prints its line last.
+        return Submission(id=accepted[-1][0])
+    if accepted:
+        return Submission(
+            ambiguous=f"sbatch printed an id and ended with code {reply.code}: {gist(said)}", hint=_FIND
+        )
+    if is_missing(reply):
+        raise missing(reply)
+    if says(said, UNSENT):
+        raise down(reply, "handing the job over")
+    no = refusal(said) if reply.code != 0 else None
+    if no is not None:
+        return no
+    return Submission(ambiguous=gist(said) or f"sbatch ended with code {reply.code} and no id", hint=_FIND)
+
+
+_FIND = "jido looks for the job's token before it submits anything again"
+
+
+def estimate(directives: Sequence[str]) -> Ask[Verdict]:
+    """See `Engine.estimate`. The script comes over stdin, so that nothing need be on the cluster yet."""
+    # 22.05 answers on stderr with code 0; the file named by --output is not opened.
+    text = "\n".join(("#!/bin/sh", *directives, "exit 0", ""))
+    argv = _sbatch(directives, "--test-only")
+    return Ask(Command(argv=argv, stdin=text.encode("utf-8", "surrogateescape"), env=CLOCK), read_verdict)
+
+
+def read_verdict(reply: Reply) -> Verdict:
+    """What the dry run said; None for accepted where it could not be asked."""
+    said = f"{reply.complaint}\n{reply.text}"
+    if is_missing(reply):
+        raise missing(reply)
+    if reply.code == 0 and (match := _STARTS.search(said)):
+        return Verdict(accepted=True, starts=instant(match[1]), nodes=match[2] or "", words=match[0])
+    no = refusal(said) if reply.code else None
+    if no is not None:
+        return Verdict(accepted=False, words=no.refused, hint=no.hint)
+    return Verdict(accepted=None, words=gist(said))
+
+
+_CANCELLABLE = re.compile(r"\d+(?:_\d+|_\[[\d,:%-]+\])?(?:\+\d+)?")
+_GONE = ("Invalid job id", "already completing or completed", "Job has already finished", "Invalid job array")
+
+
+def cancel(ids: Sequence[str]) -> Ask[None]:
+    """See `Engine.cancel`. Plainly, without a signal: a waiting job that is sent one can hang."""
+    for id_ in ids:
+        # A word that is no id would be taken for an option or a name, and could end every job of the user.
+        if not _CANCELLABLE.fullmatch(id_):
+            raise InputError(f"{id_!r} is not a Slurm job id", hint="`jido ps` lists your jobs")
+    argv = ("scancel", *ids) if ids else ("true",)
+
+    def parse(reply: Reply) -> None:
+        if reply.ok:
+            return
+        lines = [line for line in reply.complaint.splitlines() if line.strip()]
+        if reply.code is None or says(reply.complaint, UNSENT) or is_missing(reply):
+            complain(reply, "cancelling")
+        if not lines or any("Unable to contact" in line or "timed out" in line for line in lines):
+            complain(reply, "cancelling")
+        if not all(says(line, _GONE) for line in lines):
+            raise failed(reply, "cancelling")
+
+    return Ask(Command(argv=("env", "-u", "SLURM_CLUSTERS", *_plain_scancel(argv)), env={"LC_ALL": "C"}), parse)
+
+
+# The user's own filters (SCANCEL_STATE=PENDING and the like) would leave some of them alive.
+def _plain_scancel(argv: Sequence[str]) -> tuple[str, ...]:
+    filters = (
+        "ACCOUNT",
+        "BATCH",
+        "CRON",
+        "CTLD",
+        "FULL",
+        "HURRY",
+        "INTERACTIVE",
+        "NAME",
+        "PARTITION",
+        "QOS",
+        "STATE",
+        "USER",
+        "WCKEY",
+    )
+    return (*(word for name in filters for word in ("-u", f"SCANCEL_{name}")), *argv)
