@@ -12,6 +12,7 @@ import click
 
 from jido.errors import CommandFailed, JidoError
 from jido.model.document import plain
+from jido.model.units import human_duration
 
 
 def colours(stream: Any) -> bool:
@@ -100,3 +101,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
         line = "  ".join(pad(cell, columns[i], right=header[i] in to_right) for i, cell in enumerate(row)).rstrip()
         lines.append(" " * indent + (style(line, bold=True) if number == 0 else line))
     return "\n".join(lines)
+
+
+def ago(seconds: float | None) -> str:
+    """How long ago something was: ``just now``, ``3h20m ago``; None is ``never``."""
+    if seconds is None:
+        return "never"
+    return "just now" if seconds < 10 else f"{human_duration(int(seconds))} ago"

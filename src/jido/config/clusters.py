@@ -63,18 +63,27 @@ def get(name: str) -> Destination:
     return clusters[name]
 
 
-def put(name: str, destination: Destination | None) -> None:
-    """Add or replace a cluster, or remove it with None; the file is replaced in one step."""
-    import fcntl
+def check_name(name: str) -> None:
+    """Refuse what cannot be a cluster's name.
 
-    import tomli_w
-
+    Raises:
+        InputError: It cannot; says what can.
+    """
     if name == "local":
         raise InputError("'local' is this machine and always there", hint="choose another name")
     if not name or not all(char.isalnum() or char in "-_." for char in name) or name.startswith(("-", ".")):
         raise InputError(
             f"{name!r} cannot be a cluster's name", hint="use letters, digits, '-', '_' and '.', e.g. aurora"
         )
+
+
+def put(name: str, destination: Destination | None) -> None:
+    """Add or replace a cluster, or remove it with None; the file is replaced in one step."""
+    import fcntl
+
+    import tomli_w
+
+    check_name(name)
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     with (file.parent / ".clusters.lock").open("w") as lock:

@@ -137,6 +137,10 @@ class Engine(ABC):
             at: When they were made, seconds since the epoch.
         """
 
+    def slots(self) -> Ask[Inventory] | None:
+        """What it says of itself once a person has chosen it; None where its `looks` say all there is."""
+        return None
+
     @abstractmethod
     def directives(self, spec: JobSpec, place: Placement) -> Sequence[str]:
         """Lines for the top of the job script that say what the job asks for; empty where `submit` carries it."""

@@ -146,11 +146,12 @@ exit 0
 MISSING = 127
 
 
-def bundle(parts: Sequence[Part], *, mark: str | None = None) -> Ask[dict[str, Finding]]:
+def bundle(parts: Sequence[Part], *, common: str = "", mark: str | None = None) -> Ask[dict[str, Finding]]:
     """Compose several looks into one command, and read their findings back.
 
     Args:
         parts: The looks; they run side by side.
+        common: Shell functions that several looks use, by ``eval "$jido_common"``.
         mark: The framing mark, random unless given (recorded replies need a fixed one).
 
     Returns:
@@ -159,6 +160,8 @@ def bundle(parts: Sequence[Part], *, mark: str | None = None) -> Ask[dict[str, F
     """
     mark = mark or f"jido-{secrets.token_hex(8)}"
     lines = [_PROLOGUE]
+    if common:
+        lines.append(f"jido_common={shlex.quote(common)}; export jido_common\n")
     for number, part in enumerate(parts):
         needs = f"{{ {part.needs}; }} >/dev/null 2>&1" if part.needs else ":"
         lines.append(_LOOK.format(n=number, needs=needs, limit=part.limit, script=shlex.quote(part.script)))

@@ -76,6 +76,7 @@ class Host(msgspec.Struct, frozen=True, omit_defaults=True):
         uid: My numeric id there.
         groups: My groups there.
         home: My home folder.
+        folder: Where a command begins.
         shell: My login shell.
         gpus: GPUs the driver shows there, as printed.
     """
@@ -90,6 +91,7 @@ class Host(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: Fact[int] = UNSEEN
     groups: Fact[tuple[str, ...]] = UNSEEN
     home: Fact[str] = UNSEEN
+    folder: Fact[str] = UNSEEN
     shell: Fact[str] = UNSEEN
     gpus: Fact[tuple[str, ...]] = UNSEEN
 
@@ -223,9 +225,15 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Storage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where files can live."""
+    """Where files can live.
+
+    Attributes:
+        volumes: File systems that were seen.
+        missing: Usual paths that were looked for on the login node and are not there.
+    """
 
     volumes: tuple[Volume, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 class NodeNow(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,1 +1,1 @@
-"""Map a cluster: one remote exec, side by side, every fact with its provenance."""
+"""From an address to a map: what is asked, how the answers are read, what changed since."""

@@ -1,0 +1,98 @@
+"""Map a cluster and look at its map."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from jido import registry
+from jido.api.cluster import Cluster
+from jido.config import maps
+from jido.engines.base import Engine
+from jido.errors import NotFound
+from jido.model.map import Map
+from jido.probe import ask
+from jido.probe.diff import Change, changes
+from jido.storage.base import StorageKind
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What a probe brought.
+
+    Attributes:
+        map: The new map.
+        changes: Lasting facts that differ from the map before; None when this is the first.
+        file: Where the map is kept.
+        took: Seconds.
+    """
+
+    map: Map
+    changes: tuple[Change, ...] | None
+    file: Path
+    took: float
+
+
+def engines() -> list[Engine]:
+    """Every engine whose packages are installed."""
+    found: list[Engine] = []
+    for name in registry.names("engine"):
+        try:
+            found.append(registry.load("engine", name)())
+        except NotFound:
+            continue
+    return found
+
+
+def kinds() -> list[type[StorageKind]]:
+    """Every storage kind whose packages are installed."""
+    found: list[type[StorageKind]] = []
+    for name in registry.names("storage"):
+        try:
+            found.append(registry.load("storage", name))
+        except NotFound:
+            continue
+    return found
+
+
+def script(name: str) -> str:
+    """The exact script that a probe hands to ``sh`` on the login node; only its random mark differs each time."""
+    wanted = _wanted(engines(), Cluster(name).destination.engine)
+    return ask.compose(wanted)[1].command.stdin.decode()
+
+
+def probe(name: str) -> Probed:
+    """Map a cluster and keep the map.
+
+    Args:
+        name: The cluster's name; ``local`` is this machine.
+
+    Raises:
+        NotFound: No cluster is called that.
+        TransportError: Its login node could not be spoken to.
+        CommandFailed: The looks could not be made there.
+    """
+    clock = time.monotonic()
+    cluster = Cluster(name)
+    told = cluster.destination.engine
+    found = ask.probe(cluster.transport, name, engines=_wanted(engines(), told), kinds=kinds(), told=told)
+    before = maps.latest(name)
+    file = maps.save(name, found)
+    return Probed(found, None if before is None else tuple(changes(before, found)), file, time.monotonic() - clock)
+
+
+def _wanted(all_of_them: Sequence[Engine], told: str) -> list[Engine]:
+    """The engines to look for: all, or the one that a person chose."""
+    return [engine for engine in all_of_them if not told or engine.name == told]
+
+
+def newest(name: str) -> Map:
+    """The newest map of a cluster.
+
+    Raises:
+        NotFound: No cluster is called that, or it was never probed.
+    """
+    _ = Cluster(name).destination
+    return maps.need(name)

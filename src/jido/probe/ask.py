@@ -1,0 +1,94 @@
+"""The probe: one remote exec, and the map that its findings make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jido.engines.base import Engine, Inventory
+from jido.errors import CommandFailed, SchedulerError
+from jido.model.bundle import Finding, Part, bundle
+from jido.model.command import Ask
+from jido.model.facts import Look
+from jido.model.map import Map
+from jido.probe.looks import VOLUME, host_looks, volume_looks
+from jido.probe.merge import merge
+from jido.storage.base import StorageKind
+from jido.transports.base import Transport
+
+
+def compose(engines: Sequence[Engine], *, mark: str | None = None) -> tuple[list[Part], Ask[dict[str, Finding]]]:
+    """All looks, and the one question that asks them.
+
+    Args:
+        engines: Whose looks to make.
+        mark: See `bundle`.
+    """
+    # The slow ones begin first.
+    parts = [*(part for engine in engines for part in engine.looks()), *reversed(host_looks()), *volume_looks()]
+    return parts, bundle(parts, common=VOLUME, mark=mark)
+
+
+def probe(
+    transport: Transport,
+    name: str,
+    *,
+    engines: Sequence[Engine],
+    kinds: Sequence[type[StorageKind]],
+    told: str = "",
+) -> Map:
+    """Map a cluster by asking its login node everything in one remote exec.
+
+    An engine that a person chose is asked about itself in a second one, where it has something to say there.
+
+    Args:
+        transport: How the login node is reached.
+        name: The cluster's name at the user's.
+        engines: The engines to look for.
+        kinds: The storage kinds to recognise.
+        told: The engine a person said to use; empty finds it out.
+
+    Raises:
+        TransportError: The machine could not be spoken to.
+        CommandFailed: The looks could not be made there at all.
+    """
+    parts, question = compose(engines)
+    reply = transport.run(question.command)
+    findings = question.parse(reply)
+    if all(finding.code is None for finding in findings.values()):
+        raise CommandFailed(
+            f"{transport.host} answered nothing to the probe",
+            host=transport.host,
+            argv=reply.command.argv,
+            code=reply.code,
+            stdout=reply.text,
+            stderr=reply.complaint,
+            hint="the login node needs a POSIX shell and room for a few small files in /tmp",
+            transient=reply.code is None,
+        )
+    own, look = _own(transport, next((engine for engine in engines if engine.name == told), None))
+    found = merge(
+        name,
+        parts,
+        findings,
+        engines=engines,
+        kinds=kinds,
+        on=transport.host,
+        at=reply.at,
+        told=told,
+        own=own,
+    )
+    found.looks.update(look)
+    return found
+
+
+def _own(transport: Transport, engine: Engine | None) -> tuple[Inventory | None, dict[str, Look]]:
+    question = engine.slots() if engine is not None else None
+    if engine is None or question is None:
+        return None, {}
+    reply = transport.run(question.command)
+    look = Look(" ".join(question.command.argv), reply.host, reply.at, round(reply.took, 3), reply.code)
+    try:
+        return question.parse(reply), {f"{engine.name}/slots": look}
+    except SchedulerError:
+        # Its own words are lost with a map that knows no nodes; a job that is submitted there will hear them.
+        return None, {f"{engine.name}/slots": look}

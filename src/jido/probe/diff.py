@@ -1,0 +1,93 @@
+"""What changed between two maps of a cluster: lasting facts only, not what held at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from jido.model.facts import Fact
+from jido.model.map import Map
+
+_FLEETING = frozenset({"now", "looks", "schema", "name", "by"})
+_KEYS = ("path", "names", "name")
+# XFS, ZFS and Btrfs make inodes and even space as they go: small moves of these numbers are no news.
+_DRIFT = {"size": 0.02, "inodes": 0.25}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One lasting fact that is not what it was.
+
+    Attributes:
+        path: Where it stands in the map, e.g. ``scheduling.partitions.batch.max_time``.
+        before: Its value in words; empty when the row is new.
+        after: Its value in words; empty when the row is gone.
+    """
+
+    path: str
+    before: str
+    after: str
+
+
+def changes(old: Map, new: Map) -> list[Change]:
+    """Every lasting fact that differs, in the order of the map."""
+    return list(_walk("", old, new))
+
+
+def _walk(path: str, old: Any, new: Any) -> Iterator[Change]:
+    if isinstance(old, Fact) and isinstance(new, Fact):
+        if old.state == new.state == "known":
+            yield from _walk(path, old.value, new.value)
+        elif old.state != new.state:
+            yield Change(path, _words(old), _words(new))
+    elif isinstance(old, msgspec.Struct) and type(old) is type(new):
+        for field in old.__struct_fields__:
+            if field not in _FLEETING:
+                yield from _walk(f"{path}.{field}".lstrip("."), getattr(old, field), getattr(new, field))
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
+        yield from _walk_rows(path, old, new)
+    elif isinstance(old, tuple) and isinstance(new, tuple) and (rows := _rows(old, new)):
+        yield from _walk_rows(path, *rows)
+    elif old != new and not _drifted(path, old, new):
+        yield Change(path, _words(old), _words(new))
+
+
+def _walk_rows(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for key in dict.fromkeys((*old, *new)):
+        inner = f"{path}.{key}"
+        if key not in new:
+            yield Change(inner, _words(old[key]), "")
+        elif key not in old:
+            yield Change(inner, "", _words(new[key]))
+        else:
+            yield from _walk(inner, old[key], new[key])
+
+
+def _rows(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Both as rows by their own name, where they are rows that have one."""
+    both = (*old, *new)
+    key = next((key for key in _KEYS if both and all(hasattr(row, key) for row in both)), None)
+    if key is None:
+        return None
+    return {getattr(row, key): row for row in old}, {getattr(row, key): row for row in new}
+
+
+def _drifted(path: str, old: Any, new: Any) -> bool:
+    share = _DRIFT.get(path.rpartition(".")[2])
+    if share is None or not isinstance(old, int) or not isinstance(new, int):
+        return False
+    return abs(new - old) <= share * max(abs(old), abs(new))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Fact):
+        return _words(value.value) if value.is_known else value.state
+    if isinstance(value, msgspec.Struct):
+        key = next((getattr(value, key) for key in _KEYS if hasattr(value, key)), "")
+        return str(key) or "there"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(_words(item) for item in value) or "none"
+    if value is None:
+        return "none"
+    return str(value)
