@@ -53,12 +53,14 @@ _COMPLAINTS: tuple[tuple[str, type[TransportError], str], ...] = (
 )
 
 
-def ssh_words(to: Destination, control: Path, *, interactive: bool = False, only_shared: bool = False) -> list[str]:
+def ssh_words(
+    to: Destination, control: Path | None, *, interactive: bool = False, only_shared: bool = False
+) -> list[str]:
     """The ssh command line for a destination, up to and without the host.
 
     Args:
         to: Where.
-        control: Path of the shared connection's socket.
+        control: Path of the shared connection's socket; None for a connection of its own.
         interactive: The person at this terminal may be asked.
         only_shared: Fail at once where no shared connection takes the command, instead of opening another.
     """
@@ -78,9 +80,9 @@ def ssh_words(to: Destination, control: Path, *, interactive: bool = False, only
         "ForwardX11": "no",
         "ForwardAgent": "no",
         "ClearAllForwardings": "yes",
-        "ControlMaster": "auto",
-        "ControlPath": _option_value(control),
-        "ControlPersist": PERSIST,
+        "ControlMaster": "auto" if control else "no",
+        "ControlPath": _option_value(control) if control else "none",
+        "ControlPersist": PERSIST if control else "no",
     }
     if only_shared:
         # ssh falls back to a connection of its own when a shared one refuses; with a proxy that ends at once there
