@@ -31,6 +31,11 @@ def state() -> Path:
     return _folder("XDG_STATE_HOME", ".local/state", "state")
 
 
+def data() -> Path:
+    """The folder of what is the user's own: projects laid out on cluster ``local``."""
+    return _folder("XDG_DATA_HOME", ".local/share", "data")
+
+
 def runtime() -> Path:
     """A private folder (mode 0700) for sockets, with a short path; made when missing.
 

@@ -1,1 +1,1 @@
-"""Which tier holds what, and the plan of a project's folders, here and there."""
+"""Which disk holds what: the plan of a project's folders, here and there, and making them."""

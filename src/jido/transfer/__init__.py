@@ -1,1 +1,5 @@
-"""Code there, results home: push, snapshot, pull."""
+"""Carrying code and data to a cluster and results home: push, snapshot, pull."""
+
+from jido.transfer.snapshots import snapshot
+
+__all__ = ["snapshot"]

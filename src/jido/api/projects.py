@@ -1,0 +1,190 @@
+"""Projects on clusters: laying out, carrying code and data there, bringing results home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jido.api.cluster import Cluster
+from jido.config.project import Project, load
+from jido.layout import making, memory
+from jido.layout.making import Here
+from jido.layout.planning import Layout
+from jido.layout.planning import plan as plan_layout
+from jido.model.units import human_size
+from jido.model.workspace import Workspace
+from jido.transfer.progress import Progress, silent
+from jido.transports.base import ask
+
+if TYPE_CHECKING:
+    from jido.jobs.ledger import Run
+    from jido.transfer.pull import Pulled
+    from jido.transfer.push import Pushed
+
+Say = Callable[[str], None]
+
+
+class InitPlan(msgspec.Struct, frozen=True):
+    """What `init_apply` will do.
+
+    Attributes:
+        name: The project's name.
+        layout: Where it goes on the cluster; None when no cluster was named.
+        here: What is made on this machine.
+    """
+
+    name: str
+    layout: Layout | None
+    here: Here
+
+
+def init_plan(project: Project, cluster: Cluster | None, *, work: str = "") -> InitPlan:
+    """Decide where a project goes; nothing is touched.
+
+    Args:
+        project: The project; a new name may have been put into it.
+        cluster: Where; None lays it out on this machine only.
+        work: The folder on the cluster under which it goes; empty asks jido.toml, the address and the map.
+
+    Raises:
+        Refused: Nothing says where, and the map knows no place.
+    """
+    layout = _plan(cluster, project, work) if cluster else None
+    return InitPlan(project.name, layout, making.missing_here(project))
+
+
+def init_apply(project: Project, cluster: Cluster | None, planned: InitPlan, *, join: bool = False) -> Project:
+    """Make the folders, on the cluster first, and write what is missing here.
+
+    Args:
+        project: As given to `init_plan`.
+        cluster: As given to `init_plan`.
+        planned: Its answer.
+        join: Whether a folder that another project signed is meant.
+
+    Returns:
+        The project as it is now.
+
+    Raises:
+        Refused: Another project lies in that folder.
+        CommandFailed: The folders cannot be made there.
+    """
+    if cluster and planned.layout:
+        ask(cluster.transport, making.there(planned.layout, project, join=join))
+        memory.remember(cluster.name, project, planned.layout.workspace)
+    making.here(project, planned.here, name=planned.name, cluster=cluster.name if cluster else "")
+    file = project.folder / "jido.toml"
+    return load(file) if file.is_file() else project
+
+
+def _plan(cluster: Cluster, project: Project, work: str = "") -> Layout:
+    map_ = None if cluster.name == "local" else cluster.map_if_any
+    return plan_layout(project, cluster.name, cluster.destination, map_, cluster.user, work)
+
+
+def workspace(cluster: Cluster, project: Project) -> Workspace:
+    """Where a project lies on a cluster: as it was laid out, else as it would be.
+
+    Raises:
+        Refused: It was not laid out, and the map knows no place.
+    """
+    return memory.recall(cluster.name, project) or _plan(cluster, project).workspace
+
+
+def push(
+    cluster: Cluster,
+    project: Project,
+    *,
+    data: bool = False,
+    dry_run: bool = False,
+    afresh: bool = False,
+    huge: bool = False,
+    say: Say = lambda text: None,
+    progress: Progress = silent,
+) -> Pushed:
+    """Carry the code, or the data, of a project to a cluster; a project that has no place there gets one.
+
+    Args:
+        cluster: Where.
+        project: What.
+        data: The project's ``data`` folder instead of its code.
+        dry_run: Only say what would be carried; the network is not used.
+        afresh: Ask the cluster even when this machine remembers an equal push.
+        huge: Whether more than 1 GiB or 20,000 files of code are meant.
+        say: Called with one sentence for each thing that was done.
+        progress: Hears how far it is.
+
+    Raises:
+        Refused: There is no place there, the code is huge, or another project lies there.
+        DiskFull: No room there.
+        TransportError: The cluster was not reached.
+    """
+    from jido.transfer.push import push as carry
+
+    place = memory.recall(cluster.name, project)
+    if place is None:
+        layout = _plan(cluster, project)
+        place = layout.workspace
+        if not dry_run:
+            ask(cluster.transport, making.there(layout, project))
+            memory.remember(cluster.name, project, place)
+            say(f"laid out in {place.root} on {cluster.name}: {layout.why}")
+            for warning in layout.warnings:
+                say(f"warning: {warning}")
+    done = carry(
+        cluster.transport,
+        project.folder,
+        place,
+        ignore=project.layout.ignore,
+        data=data,
+        dry_run=dry_run,
+        force=afresh,
+        huge=huge,
+        progress=progress,
+    )
+    if not dry_run:
+        say(sentence(done))
+    return done
+
+
+def sentence(done: Pushed) -> str:
+    """What a push did, in words."""
+    if not done.sent_files and not done.deleted:
+        return f"{done.role} is as it was pushed last: {done.files} files, {human_size(done.bytes)}"
+    gone = f", {done.deleted} removed" if done.deleted else ""
+    return (
+        f"{done.role} pushed: {done.sent_files} of {done.files} files, {human_size(done.sent_bytes)}{gone} "
+        f"({done.by}, {done.took:.1f}s)"
+    )
+
+
+def pull(
+    run: Run,
+    *,
+    what: Sequence[str] = (),
+    only: Sequence[str] = (),
+    into: Path | None = None,
+    progress: Progress = silent,
+) -> Pulled:
+    """Bring a run's results and logs home.
+
+    Args:
+        run: The run.
+        what: Roles or patterns; empty takes ``[layout] pull`` of the run's project.
+        only: Patterns of file names; when given, nothing else comes.
+        into: The folder to bring them to; None is the project's.
+        progress: Hears how far it is.
+
+    Raises:
+        TransportError: The cluster was not reached.
+    """
+    from jido.config.project import find
+    from jido.transfer.pull import pull as carry
+
+    folder = into or Path(run.folder)
+    wanted = tuple(what) or find(Path(run.folder)).layout.pull
+    cluster = Cluster(run.cluster)
+    return carry(cluster.transport, Workspace(run.root), run.name, folder, what=wanted, only=only, progress=progress)
