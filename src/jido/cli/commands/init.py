@@ -1,0 +1,123 @@
+"""``jido init``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jido.cli import draw
+from jido.errors import ConfigError, InputError, Refused
+
+if TYPE_CHECKING:
+    from jido.api.projects import InitPlan
+    from jido.config.project import Project
+
+
+@click.command()
+@click.option("--on", metavar="CLUSTER", help="Lay it out there too; else jido.toml says.")
+@click.option("--name", help="The project's name; else the folder's.")
+@click.option("--work", metavar="DIR", help="The folder on the cluster to lay it out under; else the map decides.")
+@click.option("--join", is_flag=True, help="Use a folder there that was laid out from elsewhere: the same project.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON on stdout.")
+def init(
+    on: str | None, name: str | None, work: str | None, join: bool, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Lay the project in this folder out, here and on a cluster.
+
+    Shows the plan with its reasons first. At a terminal it asks before it does anything; in a script it goes on,
+    since nothing that exists is moved or overwritten. Doing it again makes only what is missing.
+    """
+    from jido.api import projects
+    from jido.api.cluster import Cluster
+    from jido.config import clusters
+
+    project = _named(_here(), name)
+    target = on or project.cluster
+    if (work or join) and not target:
+        raise InputError("it is not said on which cluster", hint="add --on CLUSTER")
+    if target:
+        clusters.get(target)
+    cluster = Cluster(target) if target else None
+    planned = projects.init_plan(project, cluster, work=work or "")
+    if as_json:
+        draw.emit({"folder": str(project.folder), "plan": planned, "applied": not dry_run})
+    else:
+        _show(project, planned)
+    if dry_run:
+        return
+    asked = sys.stdin.isatty() and sys.stderr.isatty() and not yes
+    if asked and not click.confirm("make it so?", default=True, err=True):
+        draw.say("nothing was changed")
+        return
+    projects.init_apply(project, cluster, planned, join=join)
+    draw.say(f"{planned.name} is laid out" + (f" here and on {target}" if target else " here"))
+    if not target:
+        draw.next_step("jido init --on CLUSTER", "lay it out on a cluster; jido ls shows what there is")
+    else:
+        draw.next_step(f"jido run --on {target} -- python train.py", "any command; jido.toml can hold it as a job")
+
+
+def _here() -> Project:
+    from jido.config import project as projects
+
+    found = projects.find(Path.cwd())
+    if found.file is None and found.folder in (Path.home(), Path("/")):
+        raise Refused(
+            f"{found.folder} as a whole cannot be a project",
+            hint="make a folder for it: mkdir myproject && cd myproject && jido init",
+        )
+    return found
+
+
+def _named(project: Project, name: str | None) -> Project:
+    import msgspec
+
+    from jido.model.workspace import folder_name
+
+    if not name or name == project.name:
+        return project
+    if name != folder_name(name):
+        raise InputError(
+            f"{name!r} cannot be a folder's name everywhere",
+            hint=f"use letters, digits and ._-, e.g. {folder_name(name)}",
+        )
+    if project.file is not None:
+        raise ConfigError(
+            f"the project has a name already: {project.name}",
+            file=str(project.file),
+            key="project.name",
+            hint=f"to change it, write name = {name!r} under [project] there",
+        )
+    return msgspec.structs.replace(project, name=name)
+
+
+def _show(project: Project, planned: InitPlan) -> None:
+    draw.out(f"project {draw.style(planned.name, bold=True)}")
+    draw.out()
+    draw.out(f"here: {project.folder}")
+    made = [f"{role}/" for role in planned.here.folders]
+    if made:
+        draw.out("  make " + " ".join(made))
+    if planned.here.file:
+        draw.out("  write jido.toml")
+    if planned.here.ignore:
+        draw.out("  add to .gitignore: " + " ".join(planned.here.ignore))
+    if not (made or planned.here.file or planned.here.ignore):
+        draw.out("  everything is there already")
+    if planned.layout is None:
+        return
+    layout = planned.layout
+    draw.out()
+    draw.out(f"on {layout.cluster}: {draw.style(layout.workspace.root, bold=True)}")
+    draw.out(f"  {layout.why}")
+    rows = [(f"{decision.role}/", decision.why) for decision in layout.there]
+    widest = max(draw.width(role) for role, _ in rows)
+    for role, why in rows:
+        draw.out(f"    {draw.pad(role, widest)}  {why}")
+    for warning in layout.warnings:
+        draw.out(f"  {draw.style('warning:', fg='yellow')} {warning}")

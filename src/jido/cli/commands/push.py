@@ -1,0 +1,75 @@
+"""``jido push``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jido.cli import draw
+from jido.cli.progress import line
+from jido.model.units import human_size
+
+if TYPE_CHECKING:
+    from jido.transfer.push import Pushed
+
+
+@click.command()
+@click.option("--on", metavar="CLUSTER", help="Where; else jido.toml says, or the only cluster.")
+@click.option("--data", is_flag=True, help="The data/ folder too; nothing is ever deleted there.")
+@click.option("--dry-run", is_flag=True, help="Say what would be carried, send nothing.")
+@click.option("--force", is_flag=True, help="Compare with the cluster even when nothing seems to have changed.")
+@click.option("-y", "--yes", is_flag=True, help="More than 1 GiB or 20,000 files of code are meant.")
+@click.option("--json", "as_json", is_flag=True, help="What was done as JSON on stdout.")
+def push(on: str | None, data: bool, dry_run: bool, force: bool, yes: bool, as_json: bool) -> None:
+    """Carry the project's code to a cluster, changed files only.
+
+    What .gitignore and .jidoignore name is left out, and so are data/, results/, logs/, checkpoints/, virtual
+    environments and repositories.
+    """
+    from jido.api import jobs, projects
+    from jido.config import project as config
+
+    project = config.find(Path.cwd())
+    cluster = jobs.where(project, named=on or "")
+    done: list[Pushed] = []
+    for role in ("code", "data") if data else ("code",):
+        with line(f"{role} to {cluster.name}") as progress:
+            done.append(
+                projects.push(
+                    cluster,
+                    project,
+                    data=role == "data",
+                    dry_run=dry_run,
+                    afresh=force,
+                    huge=yes,
+                    say=draw.say,
+                    progress=progress,
+                )
+            )
+    if as_json:
+        draw.emit(done)
+    elif dry_run:
+        for one in done:
+            _preview(one)
+    else:
+        for one in done:
+            for note in one.notes:
+                draw.say(note)
+        draw.next_step(f"jido run --on {cluster.name} -- COMMAND")
+
+
+def _preview(one: Pushed) -> None:
+    if not one.sent_files and not one.deleted:
+        draw.say(f"{one.role}: nothing has changed since the last push to {one.into}")
+        return
+    gone = f", {one.deleted} would be removed" if one.deleted else ""
+    draw.say(
+        f"{one.role}: {one.sent_files} of {one.files} files, {human_size(one.sent_bytes)}, would be carried to "
+        f"{one.into}{gone}"
+    )
+    for path in one.changed:
+        draw.out(path.replace("\n", "\\n"))
+    if one.sent_files > len(one.changed):
+        draw.say(f"... and {one.sent_files - len(one.changed)} more")
