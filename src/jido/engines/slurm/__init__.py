@@ -55,7 +55,7 @@ class Slurm(Engine):
 
     def submit(self, spec: JobSpec, place: Placement) -> Ask[Submission]:
         """See `Engine.submit`."""
-        return submit.submit(script.directives(spec, place), place.folder, place.script)
+        return submit.submit(spec.resources, place.folder, place.script)
 
     def find(self, tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:
         """See `Engine.find`."""
@@ -75,7 +75,7 @@ class Slurm(Engine):
 
     def estimate(self, spec: JobSpec, place: Placement) -> Ask[Verdict]:
         """See `Engine.estimate`."""
-        return submit.estimate(script.directives(spec, place))
+        return submit.estimate(spec.resources, script.directives(spec, place))
 
     def plan(self, spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
         """See `Engine.plan`."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
-from jido.engines.slurm.queue import matching
+from jido.engines.slurm.queue import matching, token_in
 from jido.engines.slurm.records import CLOCK, given, instant, records
 from jido.engines.slurm.states import exit_of, state_of
 from jido.engines.slurm.trouble import down, is_missing
@@ -113,7 +113,7 @@ def _sighting(
         id=id_.strip(),
         state=state,
         raw=word,
-        token=given(comment),
+        token=token_in(comment),
         name=name,
         partition=partition,
         nodes="" if nodes == "None assigned" else given(nodes),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from jido.engines.slurm.records import CLOCK, given, instant
 from jido.engines.slurm.states import state_of
 from jido.engines.slurm.trouble import complain
@@ -29,6 +31,7 @@ _SCRIPT = (
     "printf '\\036end\\n'\n"
 )
 
+_TOKEN = re.compile(r"(?<![\w-])jido-[0-9a-f]{8,64}(?![\w-])")
 _SPLIT = re.compile(r"[^A-Za-z0-9._:-]+")
 _ID = re.compile(r"(\d+)(?:_(\d+|\[[^\]]*\]?\S*))?(?:\+(\d+))?")
 
@@ -44,8 +47,8 @@ def find(tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:
 
     def parse(reply: Reply) -> dict[str, Sighting]:
         found: dict[str, Sighting] = {}
-        for folder, seen in rows(reply):
-            for token in wanted & {seen.token, *_SPLIT.split(seen.token), *folder.split("/")}:
+        for folder, comment, seen in rows(reply):
+            for token in wanted & {*_SPLIT.split(comment), *folder.split("/")}:
                 before = found.get(token)
                 # Of several (a doubled job, parts of a heterogeneous one) the living one, then the first, holds.
                 if before is None or _rank(seen) < _rank(before):
@@ -60,7 +63,7 @@ def status(ids: Sequence[str]) -> Ask[dict[str, Sighting]]:
     wanted = tuple(dict.fromkeys(ids))
 
     def parse(reply: Reply) -> dict[str, Sighting]:
-        return matching(wanted, [seen for _, seen in rows(reply)])
+        return matching(wanted, [seen for _, _, seen in rows(reply)])
 
     return ask_queue(parse)
 
@@ -89,8 +92,8 @@ def matching(wanted: Sequence[str], seen: Sequence[Sighting]) -> dict[str, Sight
     return out
 
 
-def rows(reply: Reply) -> Iterator[tuple[str, Sighting]]:
-    """Every row of the look as (run folder, sighting); raises SchedulerDown or SchedulerMissing when it failed."""
+def rows(reply: Reply) -> Iterator[tuple[str, str, Sighting]]:
+    """Every row of the look as (run folder, comment, sighting); raises `SchedulerError` when it was not answered."""
     pieces = reply.text.split("\x1e")
     if not reply.ok or pieces[-1].strip() != "end":
         complain(reply, "reading the queue")
@@ -103,11 +106,12 @@ def rows(reply: Reply) -> Iterator[tuple[str, Sighting]]:
         waits = state in (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
         yield (
             folder,
+            comment,
             Sighting(
                 id=id_.strip(),
                 state=state,
                 raw=word,
-                token=given(comment),
+                token=token_in(comment),
                 name=name,
                 partition=partition,
                 nodes=given(nodes),
@@ -118,6 +122,12 @@ def rows(reply: Reply) -> Iterator[tuple[str, Sighting]]:
                 ended=instant(until) if state.ended and not waits else None,
             ),
         )
+
+
+def token_in(comment: str) -> str:
+    """The run's token in a comment that a site may have added to; another comment is no token."""
+    match = _TOKEN.search(comment)
+    return match[0] if match else ""
 
 
 def base_id(id_: str) -> str:
@@ -163,6 +173,4 @@ def _rank(seen: Sighting) -> tuple[int, int]:
 
 
 def _named(seen: Sighting, id_: str, token: str) -> Sighting:
-    import msgspec
-
     return msgspec.structs.replace(seen, id=id_, token=token)

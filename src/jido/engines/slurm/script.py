@@ -8,7 +8,7 @@ expands ``$`` there. In log paths ``%`` and the backslash have a meaning of thei
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from jido.engines.base import Placement
 from jido.errors import InputError
@@ -41,13 +41,6 @@ def directives(spec: JobSpec, place: Placement) -> tuple[str, ...]:
         InputError: A value cannot be written there so that sbatch reads it back unchanged, or two contradict.
     """
     return tuple(_PREFIX + line for line in _lines(spec, place))
-
-
-def carried(lines: Sequence[str]) -> frozenset[str]:
-    """The long options that these lines set."""
-    return frozenset(
-        match[1] for line in lines for match in re.finditer(r"(?:^#SBATCH| ) ?--([a-z][a-z-]*)(?==|\s|$)", line)
-    )
 
 
 def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:

@@ -8,50 +8,57 @@ from collections.abc import Sequence
 from jido.engines.base import Verdict
 from jido.engines.slurm.records import CLOCK, instant
 from jido.engines.slurm.refusals import refusal
-from jido.engines.slurm.script import carried
 from jido.engines.slurm.trouble import UNSENT, complain, down, failed, gist, is_missing, missing, says
 from jido.errors import InputError
 from jido.model.command import Ask, Command, Reply
-from jido.model.job import Submission
+from jido.model.job import Resources, Submission
 
 _ID = re.compile(r"^(\d+)(?:;(\S*))?\s*$", re.M)
 _STARTS = re.compile(
-    r"Job \d+ to start at (\S+)(?: using \d+ processors)?(?: on(?: nodes)? (\S+))?(?: in partition (\S+))?"
+    # 26.05 puts a stray " a" behind the time.
+    r"Job \d+ to start at (\S+)(?:(?: a)? using \d+ processors on(?: nodes)? (\S+))?(?: in partition \S+)?"
 )
 
 # sbatch lets these variables of the user outrank what stands in the script: where the job says otherwise, they go.
+_MEMORY = ("SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU")
 _OUTRANKING = {
     "partition": ("SBATCH_PARTITION",),
     "account": ("SBATCH_ACCOUNT",),
     "qos": ("SBATCH_QOS",),
     "time": ("SBATCH_TIMELIMIT",),
     "constraint": ("SBATCH_CONSTRAINT",),
-    "mem": ("SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU"),
-    "mem-per-gpu": ("SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU"),
-    "cpus-per-gpu": ("SBATCH_CPUS_PER_GPU",),
-    "gres": ("SBATCH_GRES", "SBATCH_GPUS", "SBATCH_GPUS_PER_NODE", "SBATCH_GPUS_PER_TASK"),
-    "open-mode": ("SBATCH_OPEN_MODE",),
-    "job-name": ("SBATCH_JOB_NAME",),
-    "output": ("SBATCH_OUTPUT",),
-    "error": ("SBATCH_ERROR",),
+    "memory": _MEMORY,
+    "memory_per_gpu": _MEMORY,
+    "cpus_per_gpu": ("SBATCH_CPUS_PER_GPU",),
+    "gpus": ("SBATCH_GRES", "SBATCH_GPUS", "SBATCH_GPUS_PER_NODE", "SBATCH_GPUS_PER_TASK"),
 }
-# These would make it wait, make many jobs of it, or send it where it is not looked for.
-_ALWAYS = ("SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SLURM_CLUSTERS")
+# These would make it wait, make many jobs of it, send it where it is not looked for, or hide its log.
+_ALWAYS = (
+    "SBATCH_WAIT",
+    "SBATCH_ARRAY_INX",
+    "SBATCH_CLUSTERS",
+    "SLURM_CLUSTERS",
+    "SBATCH_JOB_NAME",
+    "SBATCH_OUTPUT",
+    "SBATCH_ERROR",
+    "SBATCH_OPEN_MODE",
+)
 
 
-def _sbatch(directives: Sequence[str], *arguments: str) -> tuple[str, ...]:
+def _sbatch(want: Resources, *arguments: str) -> tuple[str, ...]:
     gone = list(_ALWAYS)
-    for option in carried(directives):
-        gone.extend(_OUTRANKING.get(option, ()))
+    for field, variables in _OUTRANKING.items():
+        if getattr(want, field):
+            gone.extend(variables)
     return ("env", *(word for name in dict.fromkeys(gone) for word in ("-u", name)), "sbatch", *arguments)
 
 
-def submit(directives: Sequence[str], folder: str, script: str) -> Ask[Submission]:
+def submit(want: Resources, folder: str, script: str) -> Ask[Submission]:
     """See `Engine.submit`."""
     if script.startswith("-"):
         script = "./" + script
     return Ask(
-        Command(argv=_sbatch(directives, "--parsable", script), cwd=folder, env={"LC_ALL": "C"}, timeout=120.0),
+        Command(argv=_sbatch(want, "--parsable", script), cwd=folder or None, env={"LC_ALL": "C"}, timeout=120.0),
         read_submission,
     )
 
@@ -90,11 +97,11 @@ def read_submission(reply: Reply) -> Submission:
 _FIND = "jido looks for the job's token before it submits anything again"
 
 
-def estimate(directives: Sequence[str]) -> Ask[Verdict]:
+def estimate(want: Resources, directives: Sequence[str]) -> Ask[Verdict]:
     """See `Engine.estimate`. The script comes over stdin, so that nothing need be on the cluster yet."""
     # 22.05 answers on stderr with code 0; the file named by --output is not opened.
     text = "\n".join(("#!/bin/sh", *directives, "exit 0", ""))
-    argv = _sbatch(directives, "--test-only")
+    argv = _sbatch(want, "--test-only")
     return Ask(Command(argv=argv, stdin=text.encode("utf-8", "surrogateescape"), env=CLOCK), read_verdict)
 
 
