@@ -1,3 +1,31 @@
-"""jido (지도): map a compute cluster, lay a project out on it, run jobs there, bring results home."""
+"""jido (지도): map a compute cluster, lay a project out on it, run jobs there, bring results home.
+
+>>> import jido
+>>> jido.connect("aurora").submit(["python", "train.py"], gpus=1).wait().pull()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jido.api.cluster import Cluster
 
 __version__ = "0.1.0"
+
+__all__ = ["connect"]
+
+
+def connect(name: str) -> Cluster:
+    """A named cluster; nothing is connected before the first use.
+
+    Args:
+        name: As given to `jido add`, a twin's name, or ``local`` for this machine.
+
+    Raises:
+        NotFound: No cluster goes by the name; suggests the nearest.
+    """
+    from jido.api.cluster import Cluster
+    from jido.config import clusters
+
+    return Cluster(name, clusters.get(name))

@@ -92,7 +92,7 @@ def plan(cluster: Cluster, project: Project, spec: JobSpec, tree: str, *, after:
     """
     from jido.api import projects
     from jido.jobs.submit import draft
-    from jido.transfer import snapshot
+    from jido.transfer.snapshot import snapshot
 
     engine = cluster.engine
     spec, decided = engine.plan(spec, cluster.map_if_any)
@@ -185,12 +185,14 @@ def submit(
     raise AssertionError("unreachable")
 
 
-def follow(run: Run, *, offset: int = 0, logs: bool = True) -> Iterator[Happening]:
+def follow(run: Run, *, offset: int = 0, logs: bool = True, until: float | None = None) -> Iterator[Happening]:
     """Tell what happens to a run until it has ended; see `jido.jobs.follow.follow`."""
     from jido.jobs.follow import follow as watch
 
     cluster = Cluster(run.cluster)
-    return watch(cluster.transport, cluster.engine_named(run.engine), ledger(), run, offset=offset, logs=logs)
+    return watch(
+        cluster.transport, cluster.engine_named(run.engine), ledger(), run, offset=offset, logs=logs, until=until
+    )
 
 
 class Look(msgspec.Struct, frozen=True):

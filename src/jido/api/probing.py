@@ -96,3 +96,19 @@ def newest(name: str) -> Map:
     """
     _ = Cluster(name).destination
     return maps.need(name)
+
+
+def purposes(map_: Map) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What each volume's kind is good and bad for, by path; left out where its tier says more.
+
+    A disk of the login node that holds homes or projects is served to the others by whatever name: what holds of a
+    local disk does not hold of it.
+    """
+    known = kinds()
+    return {
+        volume.path: (kind.good_for, kind.bad_for)
+        for volume in map_.storage.volumes
+        for kind in known
+        if volume.fs.value and kind.recognises(volume.fs.value)
+        if (kind.network and volume.tier.value not in ("home", "system")) or volume.tier.value == "local"
+    }

@@ -83,7 +83,14 @@ Happening = Log | Stands | Note
 
 
 def follow(
-    transport: Transport, engine: Engine, ledger: Ledger, run: Run, *, offset: int = 0, logs: bool = True
+    transport: Transport,
+    engine: Engine,
+    ledger: Ledger,
+    run: Run,
+    *,
+    offset: int = 0,
+    logs: bool = True,
+    until: float | None = None,
 ) -> Iterator[Happening]:
     """Tell what happens to a run until it has ended.
 
@@ -94,9 +101,11 @@ def follow(
         run: The run.
         offset: Bytes of the log that were seen already.
         logs: Whether the log's bytes are wanted.
+        until: A moment of `time.monotonic` after which following ends, to the precision of the watcher's heartbeat
+            (4 seconds); None follows to the run's end.
 
     Yields:
-        Log bytes, changed states, notes. The last `Stands` holds an ended run.
+        Log bytes, changed states, notes. The last `Stands` holds an ended run, unless `until` came first.
 
     Raises:
         TransportError: The connection could not be made again; the job goes on.
@@ -108,6 +117,8 @@ def follow(
         try:
             for kind, data in watcher.lines():
                 lost = 0
+                if until is not None and time.monotonic() > until and kind != "E":
+                    return
                 if kind == "L":
                     at += len(data)
                     if logs:
