@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from jido.engines.base import Engine, Inventory
 from jido.model.bundle import Finding, Part
-from jido.model.facts import Fact, Look, absent, known, unknown
+from jido.model.facts import Look, known, unknown
 from jido.model.map import Instance, Map, Now, Scheduling
 from jido.probe.answers import Answers, clean
 from jido.probe.cluster_type import conclude
@@ -65,7 +65,7 @@ def merge(
             software=seen_environment.software,
             environment=seen_environment.variables,
         ),
-        scheduling=chosen.scheduling if chosen.present else _without(engines, answers, told),
+        scheduling=chosen.scheduling if chosen.present else _without(inventories, told),
         storage=seen.storage,
         now=Now(
             at=at,
@@ -90,13 +90,11 @@ def _chosen(inventories: Mapping[str, Inventory], told: str) -> Inventory:
     return max(present, key=lambda inventory: len(inventory.nodes), default=Inventory(present=False))
 
 
-def _without(engines: Sequence[Engine], answers: Answers, told: str) -> Scheduling:
+def _without(inventories: Mapping[str, Inventory], told: str) -> Scheduling:
     """No engine was seen: because there is none, or because the looks for it failed."""
     if told:
         return Scheduling(engine=known(told, "told"))
-    looks = [part.name for engine in engines for part in engine.looks()]
-    for look in looks:
-        failure: Fact[str] | None = answers.failure(look)
-        if failure is not None and failure.state == "unknown":
-            return Scheduling(engine=unknown(failure.why, failure.settle, look))
-    return Scheduling(engine=absent(looks[0]) if looks else unknown("no engine was looked for"))
+    # The first failed look comes before any that found nothing: with it, nobody knows.
+    said = [inventory.scheduling.engine for inventory in inventories.values() if inventory.scheduling.engine.by]
+    said.sort(key=lambda fact: fact.state != "unknown")
+    return Scheduling(engine=said[0] if said else unknown("no engine was looked for"))

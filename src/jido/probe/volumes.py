@@ -15,6 +15,8 @@ from jido.probe.seen import Mount, Record, Space, mount_of, mounts, records
 from jido.probe.tiers import tier
 from jido.storage.base import StorageKind
 
+_ASK = "ask the administrators"
+
 
 class Seen(msgspec.Struct, frozen=True):
     """The volumes and what is free on them.
@@ -153,6 +155,9 @@ def _volume(
         inodes=_inodes(space, by, path),
         shared=_shared(path, fs, source, kind),
         mine=_mine(record.mine, space, path, by),
+        quota=_quota(record.mine or path, fs, kind),
+        backup=unknown("no command tells", _ASK),
+        purge=unknown("no command tells", _ASK),
         note=" ".join(f"${name} points here." for name in sorted(hints)),
         by=by,
     )
@@ -181,6 +186,14 @@ def _mine(mine: str, space: Space | None, path: str, by: str) -> Fact[str]:
     if space is None:
         return unknown("the look did not end", settle=f"ls -ld {path}/$USER", by=by)
     return absent(by)
+
+
+def _quota(folder: str, fs: str, kind: type[StorageKind] | None) -> Fact[Bytes]:
+    if kind is None:
+        return unknown(f"jido does not know the kind {fs}" if fs else "its kind is not known", _ASK)
+    if not kind.quota_command:
+        return unknown("this kind has no quota that a user could ask for", _ASK)
+    return unknown("the probe does not read quotas", kind.quota_command.format(path=folder))
 
 
 def _shared(path: str, fs: str, source: str, kind: type[StorageKind] | None) -> Fact[bool]:

@@ -14,6 +14,7 @@ class StorageKind:
         types: File-system types, as the kernel, ``df`` and ``findmnt`` print them.
         network: Whether the files come over a network. That is evidence, and no proof, that other nodes see them.
         hpc: Whether it is built for compute clusters, which speaks for the cluster's type.
+        quota_command: How a user asks for her quota, with ``{path}``; empty where there is none.
         good_for: Short sentences.
         bad_for: Short sentences.
     """
@@ -23,6 +24,7 @@ class StorageKind:
     types: ClassVar[frozenset[str]]
     network: ClassVar[bool]
     hpc: ClassVar[bool] = False
+    quota_command: ClassVar[str] = ""
     good_for: ClassVar[tuple[str, ...]] = ()
     bad_for: ClassVar[tuple[str, ...]] = ()
 

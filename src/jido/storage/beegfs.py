@@ -15,6 +15,7 @@ class Beegfs(StorageKind):
     types: ClassVar[frozenset[str]] = frozenset({"beegfs", "beegfs_nodev", "fhgfs", "fuse.beegfs"})
     network: ClassVar[bool] = True
     hpc: ClassVar[bool] = True
+    quota_command: ClassVar[str] = "beegfs-ctl --getquota --uid $USER"
     good_for: ClassVar[tuple[str, ...]] = (
         "large files read and written by many nodes at once",
         "scratch data of jobs",

@@ -14,6 +14,7 @@ class Cephfs(StorageKind):
     title: ClassVar[str] = "CephFS"
     types: ClassVar[frozenset[str]] = frozenset({"ceph", "cephfs", "fuse.ceph", "fuse.ceph-fuse", "ceph-fuse"})
     network: ClassVar[bool] = True
+    quota_command: ClassVar[str] = "getfattr -n ceph.quota.max_bytes {path}"
     good_for: ClassVar[tuple[str, ...]] = (
         "large datasets and archives that many nodes read",
         "results: it keeps several copies",

@@ -14,5 +14,6 @@ class Glusterfs(StorageKind):
     title: ClassVar[str] = "GlusterFS"
     types: ClassVar[frozenset[str]] = frozenset({"fuse.glusterfs", "glusterfs"})
     network: ClassVar[bool] = True
+    quota_command: ClassVar[str] = "df -h {path}"
     good_for: ClassVar[tuple[str, ...]] = ("large files that many nodes read",)
     bad_for: ClassVar[tuple[str, ...]] = ("many small files: listing a folder asks every server",)

@@ -15,6 +15,7 @@ class Gpfs(StorageKind):
     types: ClassVar[frozenset[str]] = frozenset({"gpfs", "mmfs"})
     network: ClassVar[bool] = True
     hpc: ClassVar[bool] = True
+    quota_command: ClassVar[str] = "mmlsquota --block-size auto"
     good_for: ClassVar[tuple[str, ...]] = (
         "large files read and written by many nodes at once",
         "checkpoints",

@@ -30,6 +30,7 @@ class Local(StorageKind):
         }
     )
     network: ClassVar[bool] = False
+    quota_command: ClassVar[str] = "quota -s"
     good_for: ClassVar[tuple[str, ...]] = (
         "datasets unpacked once per node: many small files are read fast",
         "temporary files of a job",

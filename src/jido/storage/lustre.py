@@ -15,6 +15,7 @@ class Lustre(StorageKind):
     types: ClassVar[frozenset[str]] = frozenset({"lustre", "lustre_lite"})
     network: ClassVar[bool] = True
     hpc: ClassVar[bool] = True
+    quota_command: ClassVar[str] = "lfs quota -h -u $USER {path}"
     good_for: ClassVar[tuple[str, ...]] = (
         "large files read and written by many nodes at once",
         "checkpoints",

@@ -14,6 +14,7 @@ class Nfs(StorageKind):
     title: ClassVar[str] = "NFS"
     types: ClassVar[frozenset[str]] = frozenset({"nfs", "nfs3", "nfs4"})
     network: ClassVar[bool] = True
+    quota_command: ClassVar[str] = "quota -s"
     good_for: ClassVar[tuple[str, ...]] = (
         "code, results and checkpoints",
         "files that several nodes read",
