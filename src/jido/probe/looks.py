@@ -107,7 +107,8 @@ while read -r x x x x point rest; do
     fuse.gvfsd*|fuse.lxcfs) continue;;
   esac
   case $point in
-    /|/usr|/usr/*|/proc*|/sys*|/dev*|/run|/run/*|/etc*|/boot*|/var|/var/*|/bin|/sbin|/lib*|/opt|/opt/*|/snap*|/tmp/.*) continue;;
+    /|/usr|/usr/*|/proc*|/sys*|/dev*|/run|/run/*|/etc*|/boot*|/var|/var/*|/bin|/sbin|/lib*|/snap*|/tmp/.*|\\
+    /opt|/opt/*) continue;;
   esac
   case " @PATHS@ " in *" $point "*) continue;; esac
   n=$((n + 1)); [ "$n" -le 100 ] || break

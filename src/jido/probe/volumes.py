@@ -211,4 +211,4 @@ def _shared(path: str, fs: str, source: str, kind: type[StorageKind] | None) -> 
         return unknown(
             f"{kind.title} from {source or 'a server'}: likely, a look from a compute node proves it", settle
         )
-    return unknown(f"{kind.title}: unlikely, but this node may serve it; a look from a compute node tells", settle)
+    return unknown(f"{kind.title}, but this node may serve it to others; a look from a compute node tells", settle)

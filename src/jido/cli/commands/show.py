@@ -25,7 +25,7 @@ def show(name: str | None, as_json: bool, as_yaml: bool, facts: bool) -> None:
 
         draw.out(map_to_yaml(found).rstrip("\n"))
     elif facts:
-        from jido.cli.draw_map import draw_facts
+        from jido.cli.map_facts import draw_facts
 
         draw.out(draw_facts(found))
     else:

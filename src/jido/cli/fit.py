@@ -1,0 +1,49 @@
+"""Text that fits the terminal: wrapped, trimmed, aligned, with Korean letters two columns wide."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from jido.cli import draw
+
+LABEL = 11
+
+
+def columns() -> int:
+    """The terminal's columns; 80 where there is none."""
+    return max(60, shutil.get_terminal_size((80, 24)).columns)
+
+
+def wrap(name: str, text: str, *, label: int = LABEL) -> Iterator[str]:
+    """A name and its text, continued under itself."""
+    start = max(label, draw.width(name) + 1) if name else label
+    room = max(20, columns() - 2 - start)
+    # textwrap counts letters, and a Korean one takes two columns.
+    room -= (draw.width(text) - len(text)) * room // max(1, draw.width(text))
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    yield "  " + draw.pad(name, start) + lines[0]
+    for line in lines[1:]:
+        yield " " * (2 + start) + line
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """A table that fits the terminal: the widest columns are trimmed, empty ones left out."""
+    keep = [i for i in range(len(header)) if i == 0 or any(row[i] not in ("-", "") for row in rows)]
+    header = [header[i] for i in keep]
+    cells = [[row[i] for i in keep] for row in rows]
+    room = columns() - 2 - 2 * (len(header) - 1)
+    widths = [max(draw.width(text) for text in column) for column in zip(header, *cells, strict=True)]
+    while sum(widths) > room and max(widths) > 8:
+        widths[widths.index(max(widths))] -= 1
+    cells = [[_trim(cell, widths[i]) for i, cell in enumerate(row)] for row in cells]
+    return draw.table(header, cells, right=right, indent=2)
+
+
+def _trim(text: str, room: int) -> str:
+    if draw.width(text) <= room:
+        return text
+    while text and draw.width(text) > room - 1:
+        text = text[:-1]
+    return text + "…"

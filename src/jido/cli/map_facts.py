@@ -1,0 +1,80 @@
+"""A map fact by fact: all of them with their provenance, and those that are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jido.cli import draw
+from jido.model.facts import Fact
+from jido.model.map import Map
+
+# What is not known of many things, as a question about them.
+_QUESTIONS = {
+    "shared": "seen by compute nodes too",
+    "mine": "your folder on it",
+    "fs": "kind",
+}
+
+
+def draw_facts(map_: Map) -> str:
+    """Every fact with its state and the look that said so, then the looks themselves."""
+    rows = []
+    for name, fact in facts(map_):
+        look = map_.looks.get(fact.by)
+        said = look.command if look else fact.by or fact.settle
+        value = words(fact.value) if fact.is_known else fact.why
+        rows.append([name, fact.state, value.replace("\n", " "), said.replace("\n", " ")])
+    # Not trimmed: whoever asks for every fact wants all of it.
+    return draw.table(["FACT", "STATE", "VALUE OR REASON", "BY"], rows)
+
+
+def words(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, tuple):
+        names = (getattr(item, "name", None) or getattr(item, "id", None) or item for item in value)
+        return ", ".join(str(name) for name in names) or "none"
+    return str(value)
+
+
+def unknowns(map_: Map) -> list[tuple[str, str, str]]:
+    """What is not known: what, why, and the command that would settle it; alike ones together."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for path, fact in facts(map_):
+        if fact.state == "unknown" and (fact.settle or fact.by):
+            where, _, what = path.rpartition(" ")
+            found.setdefault((what, fact.why), []).append((where, fact.settle))
+    if any(not gpu.memory.is_known for group in map_.instance.nodes for gpu in group.gpus):
+        found["memory of the GPUs", "schedulers do not tell it"] = [("", "in a job with a GPU: nvidia-smi")]
+    merged: dict[tuple[str, str, str], list[str]] = {}
+    for (what, why), rows in found.items():
+        where = ", ".join(name for name, _ in rows if name)
+        merged.setdefault((where, why, rows[0][1]), []).append(_QUESTIONS.get(what, what))
+    return [
+        (" and ".join(whats) + (f" ({where})" if where else ""), why, settle)
+        for (where, why, settle), whats in merged.items()
+    ]
+
+
+def facts(map_: Map) -> Iterator[tuple[str, Fact[Any]]]:
+    """Every fact of a map with its name: ``/data size``, ``aurora-login memory``, ``version``."""
+    yield "type", map_.type.value
+    for host in map_.instance.login:
+        yield from _of(host, host.name)
+    yield from _of(map_.instance, "")
+    yield from _of(map_.scheduling, "")
+    for volume in map_.storage.volumes:
+        # Nobody puts files there: what is not known of it is no question.
+        if volume.tier.value != "system":
+            yield from _of(volume, volume.path)
+    yield "nodes now", map_.now.nodes
+    yield "queue now", map_.now.queue
+
+
+def _of(struct: Any, where: str) -> Iterator[tuple[str, Fact[Any]]]:
+    for field in struct.__struct_fields__:
+        value = getattr(struct, field)
+        if isinstance(value, Fact):
+            yield f"{where} {field}".strip(), value
