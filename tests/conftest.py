@@ -17,6 +17,9 @@ from jido.transports.base import Transport
 from jido.transports.local import Local
 from jido.transports.openssh import OpenSSH
 
+# Found once: a test may take everything off the PATH.
+_SSH = shutil.which("ssh") or "ssh"
+
 
 @pytest.fixture
 def jido_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -44,8 +47,8 @@ def isolated(
 
 def close_connections(runtime: Path) -> None:
     """End every ssh master whose socket lies in a runtime folder, and remove the folder."""
-    for socket in runtime.glob("cm-*"):
-        subprocess.run(["ssh", "-F", "none", "-S", str(socket), "-O", "exit", "x"], capture_output=True, timeout=10)
+    for socket in filter(Path.is_socket, runtime.glob("cm-*")):
+        subprocess.run([_SSH, "-F", "none", "-S", str(socket), "-O", "exit", "x"], capture_output=True, timeout=10)
     shutil.rmtree(runtime, ignore_errors=True)
 
 

@@ -21,12 +21,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from jido.errors import ConnectionLost, TransportError, Unreachable
+from jido.errors import TransportError, Unreachable
 from jido.model.command import Command, Reply
 from jido.model.destination import Destination
 from jido.transports.framing import Cutter, carried, checked, framed, posix_line
 from jido.transports.openssh_live import SSHLive
-from jido.transports.openssh_words import LONGEST_SOCKET, REFUSED, lost, not_executed, problem, ssh_words
+from jido.transports.openssh_words import LONGEST_SOCKET, REFUSED, lost, not_executed, problem, silent, ssh_words
 
 T = TypeVar("T")
 
@@ -125,11 +125,7 @@ class OpenSSH:
             return Reply(command, self.host, out.code, said_out, said_err, began, took), ""
         complaint = stderr.decode("utf-8", "replace")
         if timed_out:
-            raise ConnectionLost(
-                f"{self.host} did not begin a command within {command.timeout:g} s",
-                hint=f"whether it still will is not known; `jido login {self.host}` opens a fresh connection",
-                transient=True,
-            )
+            raise silent(self.host, command.timeout or 0)
         if not out.begun and not_executed(complaint):
             return None, complaint
         raise lost(self.host, complaint if not err.begun else "")
@@ -156,10 +152,15 @@ class OpenSSH:
                 start_new_session=True,
             )
         live = SSHLive(self.host, process, mark, command.stdin)
-        if live.begins(_OPEN_SECONDS):
+        limit = _OPEN_SECONDS if command.timeout is None else command.timeout
+        begun = live.begins(limit)
+        if begun:
             return live, ""
-        said = live.complaint()
+        stuck = begun is None
+        said = "" if stuck else live.complaint()
         live.stop()
+        if stuck:
+            raise silent(self.host, limit)
         if not_executed(said):
             return None, said
         raise lost(self.host, said)

@@ -67,10 +67,9 @@ class SSHLive:
                 self._silent.set()
         self._process.wait()
 
-    def begins(self, timeout: float) -> bool:
-        """Wait until the machine says that the command began; False when it ended without, or did not in time."""
-        self._begun.wait(timeout)
-        return self._out.cutter.begun
+    def begins(self, timeout: float) -> bool | None:
+        """Wait until the machine says that the command began; False when it ended without, None when it is late."""
+        return self._out.cutter.begun if self._begun.wait(timeout) else None
 
     def complaint(self) -> str:
         """What ssh said when the connection failed; empty when the machine spoke itself."""

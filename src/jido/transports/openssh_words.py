@@ -13,6 +13,9 @@ PERSIST = "4h"
 # A shared connection holds ten commands at a time unless the site says otherwise (sshd's MaxSessions).
 REFUSED = "Session open refused by peer"
 
+# What the client says when it ends at the proxy `false` (`kex_...` from 8.1 on, `ssh_...` before).
+_NOWHERE = re.compile(r"exchange_identification: |UNKNOWN port")
+
 # The path of a UNIX socket has 108 bytes on Linux and 104 on macOS with its NUL; ssh appends 17 while it makes one.
 LONGEST_SOCKET = 103 - 17
 
@@ -40,7 +43,7 @@ _COMPLAINTS: tuple[tuple[str, type[TransportError], str], ...] = (
         "check the name's spelling in `jido ls`; does it need a VPN?",
     ),
     (
-        r"Bad configuration option|bad configuration options|Can't open user config file|Bad owner or permissions",
+        r"Bad configuration option:|Can't open user config file|Bad owner or permissions",
         TransportError,
         "mend the ssh configuration file that the cause names",
     ),
@@ -148,15 +151,25 @@ def not_executed(complaint: str) -> bool:
     """
     if REFUSED in complaint:
         return True
-    return "UNKNOWN port" in complaint and "mux_client_request_session" not in complaint
+    return bool(_NOWHERE.search(complaint)) and "mux_client_request_session" not in complaint
 
 
 def lost(host: str, complaint: str) -> ConnectionLost:
     """The error of a command whose end was not seen."""
-    lines = [line for line in complaint.strip().splitlines() if "UNKNOWN port" not in line]
+    lines = [line.strip() for line in complaint.strip().splitlines() if not _NOWHERE.search(line)]
     return ConnectionLost(
         f"the connection to {host} was cut in the middle of a command",
         cause=lines[-1] if lines else "",
         hint="whether the command was executed is not known; look before you repeat it",
+        transient=True,
+    )
+
+
+def silent(host: str, seconds: float) -> ConnectionLost:
+    """The error of a command that a machine took and did not begin within some seconds."""
+    return ConnectionLost(
+        f"{host} did not begin a command within {seconds:g} s",
+        hint=f"whether it still will is not known; look before you repeat it; `jido login {host}` opens a fresh"
+        " connection",
         transient=True,
     )
