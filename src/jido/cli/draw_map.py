@@ -293,8 +293,8 @@ def _files(free: int | None, volume: Volume) -> str:
 
 
 def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None, label: int) -> Iterator[str]:
-    words = _TIERS.get(volume.tier.value or "", "")
-    parts = [words] if words else []
+    use = _TIERS.get(volume.tier.value or "", "")
+    parts = [use] if use else []
     if purpose:
         good, bad = purpose
         parts += [f"good for {'; '.join(good)}"] if good else []

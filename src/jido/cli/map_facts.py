@@ -18,15 +18,20 @@ _QUESTIONS = {
 
 
 def draw_facts(map_: Map) -> str:
-    """Every fact with its state and the look that said so, then the looks themselves."""
+    """Every fact with its state and the look that said so, then the looks; whole, as a terminal may wrap it."""
     rows = []
     for name, fact in facts(map_):
-        look = map_.looks.get(fact.by)
-        said = look.command if look else fact.by or fact.settle
-        value = words(fact.value) if fact.is_known else fact.why
-        rows.append([name, fact.state, value.replace("\n", " "), said.replace("\n", " ")])
-    # Not trimmed: whoever asks for every fact wants all of it.
-    return draw.table(["FACT", "STATE", "VALUE OR REASON", "BY"], rows)
+        value = words(fact.value) if fact.is_known else fact.why + (f" -> {fact.settle}" if fact.settle else "")
+        rows.append([name, fact.state, fact.by or "-", value])
+    looks = [
+        [name, "late" if look.code is None else str(look.code), f"{look.took:.2f}", look.on, look.command]
+        for name, look in map_.looks.items()
+    ]
+    return (
+        draw.table(["FACT", "STATE", "BY", "VALUE OR REASON"], rows)
+        + "\n\n"
+        + draw.table(["LOOK", "CODE", "SECONDS", "ON", "COMMAND"], looks, right="CODE SECONDS")
+    )
 
 
 def words(value: Any) -> str:
