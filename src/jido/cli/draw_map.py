@@ -303,7 +303,7 @@ def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None
         parts.append(f"your quota: {human_size(volume.quota.value)}")
     for word, fact in (("backup", volume.backup), ("purge", volume.purge)):
         if fact.is_known:
-            parts.append(f"{word}: {words(fact.value)}")
+            parts.append(f"{word}: {fact.value}")
     parts += [volume.note] if volume.note else []
     if parts:
         text = ". ".join(part[:1].upper() + part[1:].rstrip(".") for part in parts) + "."
