@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import signal
-from pathlib import Path
 
 from jido.errors import TwinError
-from jido.twins import keeping, processes, state
+from jido.twins import processes, state
 
 TOKEN = "JIDO_TWIN"  # noqa: S105 - the name of a variable, and what it holds is no secret
 
 
-def end(folder: Path, record: state.Record | None) -> None:
+def end(record: state.Record | None) -> None:
     """End every process of a twin; nothing to end is fine.
 
     Args:
-        folder: The twin's.
         record: Its record; None when it never came up, or its starter was killed.
 
     Raises:
         TwinError: Some did not end.
     """
     if record is None:
-        # A starter that was killed between the keeper's start and the record leaves a keeper that can be asked.
-        with contextlib.suppress(TwinError):
-            keeping.ask(folder, "stop", within=5)
+        # The record is written before the keeper gets its plan, and without a plan it goes away by itself.
         return
     mine = {kept.process.pid: kept.process for kept in record.daemons if kept.process}
     if processes.is_alive(record.keeper):

@@ -17,18 +17,16 @@ class Mount:
     """A file or folder of the twin, seen at a fixed place on some machines.
 
     Attributes:
-        own: Where it lies, relative to the twin's folder; ``/dev/null`` and its like are absolute.
+        own: Where it lies, relative to the twin's folder.
         inside: Where a machine sees it.
         on: Machines: ``control``, ``login`` or a node's name; None is every machine.
         writable: Whether it may be changed there.
-        device: Whether it is a device node.
     """
 
     own: str
     inside: str
     on: frozenset[str] | None = None
     writable: bool = False
-    device: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class Daemon:
         machine: ``control``, ``login`` or a node's name.
         argv: The command, as seen on that machine.
         after: What it waits for.
+        port: The TCP port it listens on once it is up.
         env: Its environment besides ``PATH``, ``HOME`` and ``LANG``.
     """
 
@@ -55,6 +54,7 @@ class Daemon:
     machine: str
     argv: tuple[str, ...]
     after: tuple[After, ...] = ()
+    port: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,7 +68,8 @@ class Parts:
         mounts: Where machines see files and folders.
         daemons: What to run.
         look: Command on the control machine whose output `Recipe.nodes` reads.
-        links: Symbolic links to make: path relative to the twin's folder, to target.
+        devices: By machine, names in /dev of character devices that it pretends to have; in plain mode they are
+            under run/dev of the twin's folder.
         env: What a login session needs in its environment.
         notes: What a person should know about this twin.
     """
@@ -78,7 +79,7 @@ class Parts:
     mounts: tuple[Mount, ...]
     daemons: tuple[Daemon, ...]
     look: tuple[str, ...]
-    links: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -114,9 +115,7 @@ class Ground:
 
     def seen(self, mount: Mount) -> str:
         """The path by which a daemon finds a mounted file."""
-        if not self.plain or mount.own.startswith("/"):
-            return mount.inside
-        return str(self.short / mount.own)
+        return str(self.short / mount.own) if self.plain else mount.inside
 
 
 @dataclass(frozen=True)

@@ -1,181 +1,232 @@
 """The process that holds a twin together: starts its daemons, sees them die, answers questions, takes all along.
 
-It is run as a script by an interpreter without site packages (``python -I -S keeper.py PLAN REPORT_FD``), which
-starts sooner; so it uses the standard library only, and `os` rather than pathlib. In a twin of namespaces everything runs in
-one outer PID namespace that ends with the keeper: the kernel ends whatever is within. In plain mode it is the
-subreaper of all that the twin starts, and ends them itself.
+It is run as a script by an interpreter without site packages (``python -I -S keeper.py REPORT_FD ...``, the plan on
+stdin), so it uses the standard library only, and little of it: subprocess, typing and pathlib would double its start.
+In a twin of namespaces everything runs in one outer PID namespace that ends with the keeper: the kernel ends whatever
+is within. In plain mode it is the subreaper of all that the twin starts, and ends them itself.
 """
 
-# ruff: noqa: PTH108, PTH110, PTH115, PTH123, PTH208
-
+# ruff: noqa: PTH110, PTH115, PTH123, PTH208, SIM105
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import select
 import signal
 import socket
-import subprocess
+import struct
 import sys
 import time
 
-TYPE_CHECKING = False  # typing itself is slow to import
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_LISTEN = "0A"
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_LISTEN = 10
+_SOCK_DIAG, _BY_FAMILY, _REQUEST_DUMP, _DONE = 4, 20, 0x301, 3
+
+
+def prctl(option: int, value: int) -> None:
+    """Call prctl(2)."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def listening() -> set[int]:
-    """TCP ports that something listens on; read, not tried, since a stray connection is an error in Slurm's log."""
-    found = set()
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        next(table)
-        for row in table:
-            fields = row.split()
-            if fields[3] == _LISTEN:
-                found.add(int(fields[1].rpartition(":")[2], 16))
-    return found
+    """TCP ports that something listens on; asked of the kernel, since a stray connection is an error in Slurm's log.
+
+    By sock_diag(7), as `ss -ltn` does: /proc/net/tcp walks the table of all connections, which takes milliseconds.
+    """
+    found: set[int] = set()
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as line:
+            wanted = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 1 << _LISTEN) + bytes(48)
+            line.sendall(struct.pack("=IHHII", 16 + len(wanted), _BY_FAMILY, _REQUEST_DUMP, 1, 0) + wanted)
+            while True:
+                answer, at = line.recv(1 << 16), 0
+                while at < len(answer):
+                    size, kind = struct.unpack_from("=IH", answer, at)
+                    if kind == _DONE:
+                        return found
+                    if kind != _BY_FAMILY:
+                        raise OSError("no sock_diag here")
+                    # After the header: family, state, timer, retransmits, then the port in network order.
+                    found.add(struct.unpack_from("!H", answer, at + 20)[0])
+                    at += (size + 3) & ~3
+    except OSError:
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = [row.split() for row in table][1:]
+        return {int(row[1].rpartition(":")[2], 16) for row in rows if int(row[3], 16) == _LISTEN}
 
 
-def is_there(after: list[dict[str, object]], ports: set[int]) -> bool:
+def is_there(after: list[dict[str, Any]], ports: set[int]) -> bool:
     """Whether all that a daemon waits for is there."""
     return all(
-        (not a["socket"] or os.path.exists(str(a["socket"]))) and (not a["port"] or a["port"] in ports) for a in after
+        (not a["socket"] or os.path.exists(a["socket"])) and (not a["port"] or a["port"] in ports) for a in after
     )
 
 
-def arguments(options: list[str]) -> int:
-    """A file descriptor with bwrap's options, so that ``ps`` inside does not show where the twin lies outside."""
-    fd = os.memfd_create("options", 0)
-    os.write(fd, b"\0".join(os.fsencode(option) for option in options))
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+def spawn(view: list[str], argv: list[str], env: dict[str, str], out: int, err: int, hold: int = -1) -> int:
+    """Start a command in a machine's view; an empty view is this process's own and dies with it.
+
+    Args:
+        view: Options of the machine's bwrap.
+        argv: The command.
+        env: Its whole environment.
+        out: Descriptor for its stdout.
+        err: Descriptor for its stderr.
+        hold: Descriptor of a pipe: the machine is made at once, but the command begins when a byte comes.
+
+    Returns:
+        Its PID as the keeper numbers it.
+    """
+    options = -1
+    if view:
+        # By way of a descriptor, so that `ps` inside does not show where the twin lies outside.
+        options = os.memfd_create("options", 0)
+        os.write(options, b"\0".join(os.fsencode(option) for option in view))
+        os.lseek(options, 0, os.SEEK_SET)
+        waits = ["--block-fd", str(hold)] if hold >= 0 else []
+        argv = ["bwrap", "--args", str(options), *waits, "--", *argv]
+    pid = os.fork()
+    if pid:
+        if options >= 0:
+            os.close(options)
+        return pid
+    try:
+        if not view:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        os.chdir("/")
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        for fd in (options, hold):
+            if fd >= 0:
+                os.set_inheritable(fd, True)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.execvpe(argv[0], argv, env)  # noqa: S606 - no shell is the point
+    except OSError as error:
+        os.write(2, f"{argv[0]}: {error}\n".encode())
+    finally:
+        os._exit(127)
 
 
-def die_with_keeper() -> None:
-    """Have the kernel end this process when the keeper dies (between fork and exec)."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def wait(pid: int, seconds: float) -> int | None:
+    """Wait for a child; its exit code (negative for a signal), None when it was ended at the time limit."""
+    until = time.monotonic() + seconds
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return None
+        time.sleep(0.001)
+
+
+def run(view: list[str], argv: list[str], env: dict[str, str], seconds: float = 10.0) -> dict[str, Any]:
+    """Run a command to its end in a machine's view."""
+    out, err = os.memfd_create("out"), os.memfd_create("err")
+    try:
+        code = wait(spawn(view, argv, env, out, err), seconds)
+        texts = [os.pread(fd, 1 << 24, 0).decode(errors="replace") for fd in (out, err)]
+    finally:
+        os.close(out)
+        os.close(err)
+    return {"code": code, "stdout": texts[0], "stderr": texts[1] if code is not None else "no answer in time"}
 
 
 class Keeper:
     """State of the running twin."""
 
-    def __init__(self, plan: dict[str, object]) -> None:
+    def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
-        self.waiting: list[dict] = list(plan["daemons"])  # type: ignore[call-overload, type-arg]
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.waiting: list[dict[str, Any]] = list(plan["daemons"])
+        self.running: dict[str, int] = {}
         self.codes: dict[str, int] = {}
+        self.gates: dict[str, int] = {}
 
-    def start(self, view: list[str], argv: list[str], env: dict[str, str], **io: object) -> subprocess.Popen[bytes]:
-        """Start a command in a machine's view; an empty view is this process's own."""
-        plain = not view
-        fd = -1 if plain else arguments(view)
-        try:
-            process: subprocess.Popen[bytes] = subprocess.Popen(
-                argv if plain else ["bwrap", "--args", str(fd), "--", *argv],
-                env=env,
-                cwd="/",
-                pass_fds=() if plain else (fd,),
-                preexec_fn=die_with_keeper if plain else None,
-                **io,  # type: ignore[call-overload]
-            )
-        finally:
-            if fd >= 0:
-                os.close(fd)
-        return process
+    def start(self, daemon: dict[str, Any], hold: int = -1) -> None:
+        """Start a daemon, or its machine only."""
+        log = os.open(daemon["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self.running[daemon["name"]] = spawn(daemon["view"], daemon["argv"], daemon["env"], log, log, hold)
+        os.close(log)
+
+    def make_machines(self) -> None:
+        """Make the machines of daemons that have to wait, meanwhile."""
+        for daemon in self.waiting:
+            if daemon["view"]:
+                hold, self.gates[daemon["name"]] = os.pipe()
+                self.start(daemon, hold)
+                os.close(hold)
 
     def start_what_can(self) -> None:
         """Start every daemon whose needs are there."""
         ports = listening() if any(a["port"] for d in self.waiting for a in d["after"]) else set()
         for daemon in [d for d in self.waiting if is_there(d["after"], ports)]:
             self.waiting.remove(daemon)
-            with open(daemon["log"], "ab", buffering=0) as log:
-                try:
-                    self.running[daemon["name"]] = self.start(
-                        daemon["view"],
-                        daemon["argv"],
-                        daemon["env"],
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                    )
-                except OSError as error:
-                    log.write(f"{daemon['argv'][0]}: {error}\n".encode())
-                    self.codes[daemon["name"]] = 127
+            gate = self.gates.pop(daemon["name"], -1)
+            if gate < 0:
+                self.start(daemon)
+            else:
+                os.write(gate, b"x")
+                os.close(gate)
 
     def see_deaths(self) -> None:
         """Note the exit codes of daemons, and bury what plain mode's jobs left behind."""
-        for name, process in list(self.running.items()):
-            code = process.poll()
-            if code is not None:
-                self.codes[name] = code
-                del self.running[name]
-        if self.plan["plain"]:
-            mine = {process.pid for process in self.running.values()}
-            for pid in children(os.getpid()):
-                if pid not in mine:
-                    with contextlib.suppress(ChildProcessError):
-                        os.waitpid(pid, os.WNOHANG)
+        names = {pid: name for name, pid in self.running.items()}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid in names:
+                self.codes[names[pid]] = os.waitstatus_to_exitcode(status)
+                del self.running[names[pid]]
 
-    def answer(self, ask: str) -> dict[str, object]:
+    def answer(self, ask: str) -> dict[str, Any]:
         """Answer ``state`` or ``nodes`` (state and what the scheduler says of its nodes)."""
         self.see_deaths()
-        reply: dict[str, object] = {
-            "waiting": [daemon["name"] for daemon in self.waiting],
-            "running": {name: process.pid for name, process in self.running.items()},
-            "codes": self.codes,
-        }
+        deaf = [d["name"] for d in self.plan["daemons"] if d["port"]] if self.waiting else self.deaf()
+        reply: dict[str, Any] = {"running": self.running, "codes": self.codes, "deaf": deaf}
         if ask == "nodes":
-            reply["look"] = self.look()
+            reply["look"] = run(**self.plan["look"])
         return reply
 
-    def look(self) -> dict[str, object]:
-        """Run the recipe's command on the control machine."""
-        look: dict = self.plan["look"]  # type: ignore[assignment, type-arg]
-        process = self.start(
-            look["view"],
-            look["argv"],
-            look["env"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            out, err = process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return {"code": None, "stdout": "", "stderr": "no answer within 10 s"}
-        return {
-            "code": process.returncode,
-            "stdout": out.decode(errors="replace"),
-            "stderr": err.decode(errors="replace"),
-        }
+    def deaf(self) -> list[str]:
+        """Daemons that do not listen on their port yet."""
+        ports = listening()
+        return [d["name"] for d in self.plan["daemons"] if d["port"] and d["port"] not in ports]
 
-    def serve(self, control: socket.socket) -> None:
-        """Until told to stop."""
+    def serve(self, control: socket.socket, wake: int) -> None:
+        """Until told to stop by a signal."""
+        self.start_what_can()
+        self.make_machines()
         while True:
-            # Pending starts are looked for every 2 ms; afterwards a child's death wakes the select.
-            ears: list[Any] = [control, _WAKE[0]]
-            ready, _, _ = select.select(ears, [], [], 0.002 if self.waiting else 5.0)
-            if _WAKE[0] in ready:
-                os.read(_WAKE[0], 4096)
             self.see_deaths()
             if self.waiting:
                 self.start_what_can()
+            # Pending starts are looked for every 2 ms; afterwards a child's death wakes the select.
+            ears: list[Any] = [control, wake]
+            ready = select.select(ears, [], [], 0.002 if self.waiting else 5.0)[0]
+            if wake in ready:
+                os.read(wake, 4096)
             if control in ready:
-                connection, _ = control.accept()
-                with connection, contextlib.suppress(OSError):
+                connection = control.accept()[0]
+                try:
                     connection.settimeout(2)
-                    ask = connection.recv(64).decode().strip()
-                    if ask == "stop":
-                        return
+                    ask = connection.recv(64).decode()
                     connection.sendall(json.dumps(self.answer(ask)).encode())
+                except OSError:
+                    pass
+                finally:
+                    connection.close()
 
 
 def children(pid: int) -> list[int]:
@@ -183,9 +234,12 @@ def children(pid: int) -> list[int]:
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{entry}/stat", "rb") as stat:
-                if int(stat.read().rpartition(b")")[2].split()[1]) == pid:
-                    found.append(int(entry))
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as stat:
+                    if int(stat.read().rpartition(b")")[2].split()[1]) == pid:
+                        found.append(int(entry))
+            except OSError:
+                pass
     return found
 
 
@@ -196,12 +250,16 @@ def end_all() -> None:
         if not mine:
             return
         for pid in mine:
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
+            except ProcessLookupError:
+                pass
+        try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        time.sleep(0.01)
+        except ChildProcessError:
+            pass
+        time.sleep(0.005)
 
 
 def stop(_signal: int, _frame: object) -> None:
@@ -214,40 +272,54 @@ def control_socket(path: str) -> socket.socket:
     folder, name = os.path.split(path)
     fd = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
     control.bind(f"/proc/self/fd/{fd}/{name}")
     os.close(fd)
     control.listen(64)
     return control
 
 
-_WAKE = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+def main(report: int, proc: str, trial: list[str]) -> None:
+    """Say who we are, then keep the twin whose plan comes on stdin.
 
-
-def main(plan_file: str, report_fd: int) -> None:
-    """Run the plan; tell the starter, on the given descriptor, under which PID it knows us."""
+    Args:
+        report: Descriptor on which the starter reads one line of JSON.
+        proc: A /proc that shows under which PID the starter knows us.
+        trial: Options of a bwrap that must work within this one; empty in plain mode.
+    """
     os.umask(0o022)
-    with open(plan_file, encoding="utf-8") as file:
-        plan = json.load(file)
-    if plan["plain"]:
-        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for name in os.listdir("/proc/self/fd"):
+        # Port reservations among them: they are held here, and are nobody else's business.
+        if int(name) > 2 and os.path.exists(f"/proc/self/fd/{name}"):
+            os.set_inheritable(int(name), False)
+    if not trial:
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    failed = ""
+    if trial:
+        tried = run(trial, ["true"], dict(os.environ))
+        failed = "" if tried["code"] == 0 else tried["stderr"].strip() or "a nested bwrap failed"
+    own = int(os.readlink(f"{proc}/self"))
+    os.write(report, json.dumps({"pid": own, "failed": failed}).encode() + b"\n")
+    os.close(report)
+    text = sys.stdin.read()
+    # A starter that was killed, or that chose plain mode after all, sends no plan.
+    if not text:
+        return
+    plan = json.loads(text)
+    wake = os.pipe()
+    for fd in wake:
+        os.set_blocking(fd, False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(_WAKE[1], warn_on_full_buffer=False)
+    signal.set_wakeup_fd(wake[1], warn_on_full_buffer=False)
     control = control_socket(plan["control"])
-    # Outside's /proc says under which PID the outside knows us.
-    own = int(os.readlink(f"{plan['proc']}/self"))
-    os.write(report_fd, json.dumps({"pid": own}).encode() + b"\n")
-    os.close(report_fd)
     try:
-        Keeper(plan).serve(control)
+        Keeper(plan).serve(control, wake[0])
     finally:
-        if plan["plain"]:
+        if not trial:
             end_all()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

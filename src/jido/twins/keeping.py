@@ -1,4 +1,4 @@
-"""Starting a twin's keeper, asking it, and ending it."""
+"""Starting a twin's keeper and asking it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from jido.errors import TwinError
 from jido.twins import processes
 
-PLAN, CONTROL, LOG = "run/plan.json", "run/control", "logs/keeper.log"
+CONTROL, LOG = "run/control", "logs/keeper.log"
 
 
 def reserve(names: Sequence[str]) -> tuple[dict[str, int], list[socket.socket]]:
@@ -34,48 +35,72 @@ def reserve(names: Sequence[str]) -> tuple[dict[str, int], list[socket.socket]]:
     return ports, held
 
 
+@dataclass
+class Starting:
+    """A keeper that is on its way; it goes away by itself unless it is sent a plan."""
+
+    folder: Path
+    plan: BinaryIO
+    report: BinaryIO
+
+    def who(self) -> tuple[processes.Process | None, str]:
+        """Wait until it says who it is.
+
+        Returns:
+            The process, or None and why there is none.
+        """
+        said = self.report.readline() if select.select([self.report], [], [], 30)[0] else b""
+        self.report.close()
+        if not said:
+            log = (self.folder / LOG).read_text(errors="replace").strip()
+            return None, log.rpartition("\n")[2] or "it said nothing"
+        answer = json.loads(said)
+        if answer["failed"]:
+            return None, str(answer["failed"])
+        process = processes.identify(answer["pid"])
+        return process, "" if process else "it ended at once"
+
+    def send(self, plan: dict[str, Any]) -> None:
+        """Send the plan."""
+        self.plan.write(json.dumps(plan).encode())
+        self.plan.close()
+
+    def give_up(self) -> None:
+        """Let it go away."""
+        self.plan.close()
+        self.report.close()
+
+
 def start(
-    folder: Path, prefix: Sequence[str], env: dict[str, str], held: Sequence[socket.socket]
-) -> processes.Process:
+    folder: Path, prefix: Sequence[str], trial: Sequence[str], env: dict[str, str], held: Sequence[socket.socket]
+) -> Starting:
     """Start the keeper, detached from this process.
 
     Args:
-        folder: The twin's; its plan is written.
+        folder: The twin's.
         prefix: Argv of the outer bwrap; empty in plain mode.
+        trial: Options of a bwrap to be tried within; empty in plain mode.
         env: The keeper's environment.
         held: Port reservations to hand over.
-
-    Raises:
-        TwinError: It did not start; the cause is what it said.
     """
-    read, write = os.pipe()
-    keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(folder / PLAN), str(write)]
+    plan, report = os.pipe(), os.pipe()
+    proc = str(folder / "run/proc") if prefix else "/proc"
+    keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(report[1]), proc, *trial]
     with (folder / LOG).open("ab") as log:
         # setsid --fork: the keeper belongs to no terminal and is nobody's child to bury.
-        done = subprocess.run(
+        subprocess.run(
             ["setsid", "--fork", *prefix, *(["--"] if prefix else []), *keeper],
             env=env,
             cwd="/",
-            stdin=subprocess.DEVNULL,
+            stdin=plan[0],
             stdout=log,
             stderr=log,
-            pass_fds=[write, *(holder.fileno() for holder in held)],
+            pass_fds=[report[1], *(holder.fileno() for holder in held)],
             check=False,
         )
-    os.close(write)
-    said = b""
-    with os.fdopen(read, "rb") as report:
-        if done.returncode == 0 and select.select([report], [], [], 30)[0]:
-            said = report.readline()
-    process = processes.identify(json.loads(said)["pid"]) if said else None
-    if process is None:
-        text = (folder / LOG).read_text(errors="replace").strip()
-        raise TwinError(
-            "the twin's keeper did not start",
-            cause=text.rpartition("\n")[2] or "it said nothing",
-            hint=f"see {folder / LOG}",
-        )
-    return process
+    os.close(plan[0])
+    os.close(report[1])
+    return Starting(folder, os.fdopen(plan[1], "wb"), os.fdopen(report[0], "rb"))
 
 
 def ask(folder: Path, question: str, *, within: float = 15.0) -> dict[str, Any]:
@@ -103,17 +128,16 @@ def ask(folder: Path, question: str, *, within: float = 15.0) -> dict[str, Any]:
     return answer
 
 
-def daemon_process(keeper: processes.Process, inner: int, tree: dict[int, list[int]]) -> processes.Process | None:
+def daemon_process(keeper: processes.Process, inner: int) -> processes.Process | None:
     """The daemon itself, below the bwraps that make its machine.
 
     Args:
         keeper: The keeper.
         inner: The PID by which the keeper knows what it started.
-        tree: All processes, as `processes.parents` gives them.
     """
-    for pid in tree.get(keeper.pid, ()):
+    for pid in processes.children(keeper.pid):
         if processes.inner_pid(pid) == inner:
-            while processes.command_of(pid) == "bwrap" and tree.get(pid):
-                pid = tree[pid][0]
+            while processes.command_of(pid) == "bwrap" and (below := processes.children(pid)):
+                pid = below[0]
             return processes.identify(pid)
     return None

@@ -54,7 +54,7 @@ def up(spec: TwinSpec, folder: Path, *, plain: bool = False, within: float = 60.
             if not now.dead:
                 return now
         _require(recipe)
-        end(folder, record)
+        end(record)
         folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state"))
         _forget_old_state(folder, spec)
         folders.write(folder / folders.MARK, msgspec.json.encode(spec))
@@ -62,7 +62,7 @@ def up(spec: TwinSpec, folder: Path, *, plain: bool = False, within: float = 60.
             record, nodes = starting.start(spec, recipe, folder, plain=plain, within=within)
             return _state(folder, spec, record, keeping.ask(folder, "state"), nodes, "")
         except BaseException:
-            end(folder, state.read(folder / folders.STATE))
+            end(state.read(folder / folders.STATE))
             folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state", "logs"))
             raise
 
@@ -154,7 +154,7 @@ def down(folder: Path, *, keep: bool = False) -> bool:
             folder.rmdir()
             return False
         folders.claim(folder)
-        end(folder, state.read(folder / folders.STATE))
+        end(state.read(folder / folders.STATE))
         folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES) if keep else (folders.MARK,))
         if not keep:
             # The mark goes last: a `down` that was cut short can be repeated.

@@ -10,20 +10,19 @@ from jido.twins.ground import LOGIN, Daemon, Ground, Mount
 
 SSHD = Mount("conf/sshd", "/etc/ssh", on=frozenset({LOGIN}))
 HOST_KEY, CLIENT_KEY = "keys/host_ed25519", "id_ed25519"
+_PLAIN_PROFILE = """# the account's own home is not the twin's
+[ "$SHLVL" = 1 ] && cd
+"""
 _PROFILE = """# ~/.bashrc of the twin's user
 case $- in *i*) ;; *) return ;; esac
 PS1='\\u@\\h:\\w\\$ '
 """
 
 
-def make_keys(folder: Path, comment: str) -> None:
-    """Make the host's key pair and the user's, side by side; existing ones stay.
-
-    Raises:
-        TwinError: ssh-keygen failed.
-    """
+def start_keys(folder: Path, comment: str) -> list[subprocess.Popen[bytes]]:
+    """Start making the host's key pair and the user's."""
     (folder / "keys").mkdir(mode=0o700, exist_ok=True)
-    makers = [
+    return [
         subprocess.Popen(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(folder / key)],
             stdin=subprocess.DEVNULL,
@@ -31,8 +30,15 @@ def make_keys(folder: Path, comment: str) -> None:
             stderr=subprocess.STDOUT,
         )
         for key in (HOST_KEY, CLIENT_KEY)
-        if not (folder / key).exists()
     ]
+
+
+def finish_keys(makers: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until the keys are made.
+
+    Raises:
+        TwinError: ssh-keygen failed.
+    """
     for maker in makers:
         out, _ = maker.communicate()
         if maker.returncode:
@@ -60,7 +66,7 @@ def daemon(ground: Ground) -> Daemon:
     """The sshd; -e sends its log to stderr."""
     # sshd insists on an absolute path of its own, since it starts itself again for each connection.
     config = f"{ground.seen(SSHD)}/sshd_config"
-    return Daemon("sshd", LOGIN, ("/usr/sbin/sshd", "-D", "-e", "-f", config))
+    return Daemon("sshd", LOGIN, ("/usr/sbin/sshd", "-D", "-e", "-f", config), port=ground.ports["sshd"])
 
 
 def _alias(ground: Ground) -> str:
@@ -85,7 +91,8 @@ def _sshd(ground: Ground, where: str, env: dict[str, str]) -> str:
         "AcceptEnv LANG LC_*",
         # Connections that have not logged in yet; the default of 10 starts to refuse in a busy test run.
         "MaxStartups 200",
-        "Subsystem sftp internal-sftp",
+        # Where there is a single file system, a session must be told where the twin's home is.
+        "Subsystem sftp internal-sftp" + (f" -d {ground.home}" if ground.plain else ""),
     ]
     if ground.plain:
         # The folders above may be writable by others (/tmp), which sshd would refuse.
@@ -117,6 +124,9 @@ def _client(ground: Ground) -> str:
     return "\n".join(lines) + "\n"
 
 
-def home_files() -> dict[str, str]:
+def home_files(*, plain: bool) -> dict[str, str]:
     """What a new home holds, as /etc/skel gives it."""
-    return {".bashrc": _PROFILE, ".profile": '[ -n "$BASH_VERSION" ] && [ -f ~/.bashrc ] && . ~/.bashrc\n'}
+    return {
+        ".bashrc": (_PLAIN_PROFILE if plain else "") + _PROFILE,
+        ".profile": '[ -n "$BASH_VERSION" ] && [ -f ~/.bashrc ] && . ~/.bashrc\n',
+    }

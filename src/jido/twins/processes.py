@@ -80,6 +80,16 @@ def wait_gone(processes: Iterable[Process], *, within: float) -> list[Process]:
     return left
 
 
+def children(pid: int) -> list[int]:
+    """Direct children of a process."""
+    try:
+        # Needs CONFIG_PROC_CHILDREN, which distributions set; a scan of all processes is the other way.
+        tasks = list((_PROC / str(pid) / "task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return parents().get(pid, [])
+
+
 def parents() -> dict[int, list[int]]:
     """Children of every process, by parent PID."""
     tree: dict[int, list[int]] = {}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pwd
+import shutil
 import socket
 import tempfile
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ import msgspec
 
 from jido.errors import TwinError
 from jido.twins import folder as folders
-from jido.twins import keeping, login, processes, state, system, views
+from jido.twins import keeping, login, state, system, views
 from jido.twins.ending import TOKEN
 from jido.twins.ground import CONTROL, LOGIN, Daemon, Ground, NodeState, Parts, Recipe
 from jido.twins.spec import TwinSpec
 
-_LOOK_EVERY = 0.02
+_LOOK_EVERY = 0.01
 
 
 def start(
@@ -35,49 +34,68 @@ def start(
         TwinError: A part did not come up.
     """
     until = time.monotonic() + within
-    for name in ("run/proc", "logs", "conf", "keys"):
+    reason = "asked for" if plain else "" if shutil.which("bwrap") else "bubblewrap (bwrap) is not installed"
+    while True:
+        ports, held = keeping.reserve(["sshd", *recipe.ports(spec)])
+        try:
+            ground = _ground(spec, folder, ports, bool(reason))
+            try:
+                return _start_on(ground, recipe, reason, held, until)
+            except _NoNamespaces as error:
+                reason = str(error)
+                folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state"))
+        finally:
+            for holder in held:
+                holder.close()
+
+
+class _NoNamespaces(Exception):
+    """Namespaces cannot be had here; the message says why."""
+
+
+def _start_on(
+    ground: Ground, recipe: Recipe, reason: str, held: list[socket.socket], until: float
+) -> tuple[state.Record, tuple[NodeState, ...]]:
+    spec, folder, token = ground.spec, ground.folder, uuid.uuid4().hex
+    for name in ("run/proc", "run/etc", "logs", "conf", "keys"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor() as side_by_side:
-        keys = side_by_side.submit(login.make_keys, folder, f"twin of {spec.name}")
-        reason = "asked for" if plain else side_by_side.submit(views.why_not, folder).result()
-        keys.result()
-    ports, held = keeping.reserve(["sshd", *recipe.ports(spec)])
-    short = ""
+    for name, text in system.etc_files(spec).items():
+        folders.write(folder / name, text)
+    # The keeper's interpreter and the key makers start while the rest is written.
+    makers = login.start_keys(folder, f"twin of {spec.name}")
+    prefix, trial = ([], ()) if ground.plain else (views.outer(folder, spec), views.TRIAL)
+    starting = keeping.start(folder, prefix, trial, _environment(ground, token), held)
+    record = None
     try:
-        ground = _ground(spec, folder, ports, bool(reason))
-        short = str(ground.short) if ground.plain else ""
-        token = uuid.uuid4().hex
         parts = recipe.parts(ground)
-        _write_files(ground, parts, token)
-        mounts = (*system.mounts(spec), *parts.mounts, login.SSHD)
-        plan = _plan(ground, parts, mounts, token)
-        folders.write(folder / keeping.PLAN, json.dumps(plan))
-        prefix = [] if ground.plain else views.outer(folder, spec.uid)
-        keeper = keeping.start(folder, prefix, _environment(ground, token), held)
-    except BaseException:
-        if short:
-            _remove_short(Path(short))
-        raise
+        _write_files(ground, parts)
+        login.finish_keys(makers)
+        _write_login(ground, parts, token)
+        plan = _plan(ground, parts, token)
+        keeper, why = starting.who()
+        if keeper is None:
+            if ground.plain:
+                raise TwinError("the twin's keeper did not start", cause=why, hint=f"see {folder / keeping.LOG}")
+            raise _NoNamespaces(why)
+        record = state.Record(
+            keeper=keeper,
+            mode="plain" if ground.plain else "namespaces",
+            token=token,
+            short=str(ground.short.parent) if ground.plain else "",
+            port=ground.ports["sshd"],
+            user=ground.user,
+            notes=(*_notes(ground, reason), *parts.notes),
+        )
+        folders.write(folder / folders.STATE, msgspec.json.encode(record))
+        starting.send(plan)
     finally:
-        for holder in held:
-            holder.close()
-    record = state.Record(
-        keeper=keeper,
-        mode="plain" if ground.plain else "namespaces",
-        token=token,
-        short=str(ground.short.parent) if ground.plain else "",
-        port=ports["sshd"],
-        user=ground.user,
-        notes=(*_notes(ground, reason), *parts.notes),
-    )
-    # Written at once, so that whoever comes after a killed starter knows what to end.
-    folders.write(folder / folders.STATE, msgspec.json.encode(record))
-    nodes, running = _wait(folder, recipe, ground, until)
-    tree = processes.parents()
-    machines = {d["name"]: d["machine"] for d in plan["daemons"]}
+        starting.give_up()
+        if record is None and ground.plain:
+            _remove_short(ground.short)
+    nodes, running = _wait(ground, recipe, until)
     kept = tuple(
-        state.Kept(name, machine, keeping.daemon_process(keeper, running[name], tree))
-        for name, machine in machines.items()
+        state.Kept(row["name"], row["machine"], keeping.daemon_process(keeper, running[row["name"]]))
+        for row in plan["daemons"]
     )
     record = msgspec.structs.replace(record, daemons=kept)
     folders.write(folder / folders.STATE, msgspec.json.encode(record))
@@ -87,6 +105,14 @@ def start(
 def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool) -> Ground:
     if not plain:
         return Ground(spec, folder, False, ports, folder, spec.user, spec.control_name, True)
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise TwinError(
+            f"no user goes by uid {os.getuid()} here",
+            cause="ssh, sshd and Slurm refuse to run for a user without a name",
+            hint="add the user to /etc/passwd",
+        ) from None
     # Slurm's files cannot name a path with a space, nor munge a socket with more than 107 bytes.
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     base = base if base and len(base) < 40 and " " not in base and os.access(base, os.W_OK) else "/tmp"  # noqa: S108
@@ -96,7 +122,7 @@ def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool) ->
     alone = False
     with contextlib.suppress(OSError):
         alone = {info[4][0] for info in socket.getaddrinfo(host, None)} == {"127.0.0.1"}
-    return Ground(spec, folder, True, ports, short, pwd.getpwuid(os.getuid()).pw_name, host, alone)
+    return Ground(spec, folder, True, ports, short, user, host, alone)
 
 
 def _remove_short(short: Path) -> None:
@@ -116,44 +142,49 @@ def _notes(ground: Ground, reason: str) -> tuple[str, ...]:
     )
 
 
-def _write_files(ground: Ground, parts: Parts, token: str) -> None:
+def _write_files(ground: Ground, parts: Parts) -> None:
     folder = ground.folder
-    env = dict(parts.env)
-    if ground.plain:
-        env |= {TOKEN: token, "HOME": ground.home, "PATH": views.PATH}
     for own in parts.folders:
         (folder / own).mkdir(parents=True, exist_ok=True)
-    texts = {**parts.files, **login.files(ground, env), **system.etc_files(ground.spec)}
-    for name, text in texts.items():
+    for name, text in parts.files.items():
         folders.write(folder / name, text, secret=name.startswith("keys/"))
-    folders.write(folder / "conf/sshd/host_ed25519", (folder / login.HOST_KEY).read_bytes(), secret=True)
-    for name, target in parts.links.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(target)
+    if ground.plain:
+        (folder / "run/dev").mkdir()
+        for device in sorted({device for devices in parts.devices.values() for device in devices}):
+            (folder / "run/dev" / device).symlink_to("/dev/null")
     for role in (CONTROL, LOGIN, *(node.name for node in ground.spec.nodes)):
         temporary = folder / folders.NODES / role / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         temporary.chmod(0o1777)
     system.make_volumes(ground)
-    if ground.plain and os.getuid() == 0:
-        # sshd as root insists on its empty folder, which Debian's service file would have made.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+
+
+def _write_login(ground: Ground, parts: Parts, token: str) -> None:
+    env = dict(parts.env)
+    if ground.plain:
+        env |= {TOKEN: token, "HOME": ground.home, "PATH": views.PATH}
+        if os.getuid() == 0:
+            # sshd as root insists on its empty folder, which Debian's service file would have made.
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name, text in login.files(ground, env).items():
+        folders.write(ground.folder / name, text)
+    key = (ground.folder / login.HOST_KEY).read_bytes()
+    folders.write(ground.folder / login.SSHD.own / "host_ed25519", key, secret=True)
 
 
 def _environment(ground: Ground, token: str) -> dict[str, str]:
-    env = views.environment(ground.spec)
-    return {**env, "HOME": ground.home, TOKEN: token} if ground.plain else env
+    env = views.environment(ground)
+    return {**env, TOKEN: token} if ground.plain else env
 
 
-def _plan(ground: Ground, parts: Parts, mounts: tuple[Any, ...], token: str) -> dict[str, Any]:
+def _plan(ground: Ground, parts: Parts, token: str) -> dict[str, Any]:
     names = {CONTROL: ground.spec.control_name, LOGIN: ground.spec.login_name}
-    seen: dict[str, list[str]] = {}
+    mounts = (*system.mounts(ground.spec), *parts.mounts, login.SSHD)
 
     def view(role: str) -> list[str]:
-        if role not in seen:
-            name = names.get(role, role)
-            seen[role] = [] if ground.plain else views.machine(ground, name, role, mounts)
-        return seen[role]
+        if ground.plain:
+            return []
+        return views.machine(ground, names.get(role, role), role, mounts, parts.devices.get(role, ()))
 
     def row(daemon: Daemon) -> dict[str, Any]:
         return {
@@ -163,12 +194,11 @@ def _plan(ground: Ground, parts: Parts, mounts: tuple[Any, ...], token: str) -> 
             "argv": daemon.argv,
             "env": {**_environment(ground, token), **daemon.env},
             "log": str(ground.folder / "logs" / f"{daemon.name}.log"),
+            "port": daemon.port,
             "after": [{"socket": after.socket, "port": after.port} for after in daemon.after],
         }
 
     return {
-        "plain": ground.plain,
-        "proc": "/proc" if ground.plain else str(ground.folder / "run/proc"),
         "control": str(ground.folder / keeping.CONTROL),
         "daemons": [row(daemon) for daemon in (*parts.daemons, login.daemon(ground))],
         "look": {
@@ -179,25 +209,33 @@ def _plan(ground: Ground, parts: Parts, mounts: tuple[Any, ...], token: str) -> 
     }
 
 
-def _wait(folder: Path, recipe: Recipe, ground: Ground, until: float) -> tuple[tuple[NodeState, ...], dict[str, int]]:
+def _wait(ground: Ground, recipe: Recipe, until: float) -> tuple[tuple[NodeState, ...], dict[str, int]]:
     """Wait until all daemons run, all nodes are ready and sshd has said who it is."""
     wanted = {node.name for node in ground.spec.nodes}
-    nodes: tuple[NodeState, ...] = ()
-    answer: dict[str, Any] = {}
-    started = False
+    folder = ground.folder
+    ready: set[str] = set()
+    deaf = ["everything"]
     while True:
-        answer = keeping.ask(folder, "nodes" if started else "state")
+        # The scheduler is asked only when all daemons listen: earlier it costs time and cannot be done.
+        try:
+            answer = keeping.ask(folder, "state" if deaf else "nodes")
+        except TwinError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_EVERY)
+            continue
         if answer["codes"]:
             name, code = next(iter(answer["codes"].items()))
             raise _failed(folder, name, f"{name} ended with code {code}")
-        started = not answer["waiting"]
+        deaf = answer["deaf"]
         if "look" in answer:
             nodes = recipe.nodes(answer["look"]["stdout"])
-            if {node.name for node in nodes if node.ready} >= wanted and _greets(ground.ports["sshd"]):
+            ready = {node.name for node in nodes if node.ready}
+            if ready >= wanted and _greets(ground.ports["sshd"]):
                 return nodes, answer["running"]
         if time.monotonic() > until:
-            late = answer["waiting"] or sorted(wanted - {node.name for node in nodes if node.ready})
-            raise _failed(folder, "slurmctld", "not ready in time: " + (", ".join(late) or "sshd"))
+            late = deaf or sorted(wanted - ready) or ["sshd"]
+            raise _failed(folder, "slurmctld", "not ready in time: " + ", ".join(late))
         time.sleep(_LOOK_EVERY)
 
 

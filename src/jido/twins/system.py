@@ -9,8 +9,6 @@ from jido.twins.ground import CONTROL, LOGIN, Ground, Mount
 from jido.twins.login import home_files
 from jido.twins.spec import TwinSpec
 
-_ETC = ("passwd", "group", "nsswitch.conf")
-
 
 def etc_files(spec: TwinSpec) -> dict[str, str]:
     """Files of /etc that every machine shares, by path relative to the folder."""
@@ -46,7 +44,7 @@ def _hosts(spec: TwinSpec, first: str) -> str:
 
 def mounts(spec: TwinSpec) -> tuple[Mount, ...]:
     """Where machines see /etc files and volumes; parents come before what lies within them."""
-    found = [Mount(f"conf/etc/{name}", f"/etc/{name}") for name in _ETC]
+    found = []
     for role in _machines(spec):
         found.append(Mount(f"{folders.NODES}/{role}/hosts", "/etc/hosts", on=frozenset({role})))
         found.append(Mount(f"{folders.NODES}/{role}/tmp", "/tmp", on=frozenset({role}), writable=True))  # noqa: S108
@@ -80,7 +78,7 @@ def make_volumes(ground: Ground) -> None:
     if not home.exists():
         home.parent.chmod(0o755)
         home.mkdir(mode=0o700)
-    for name, text in home_files().items():
+    for name, text in home_files(plain=ground.plain).items():
         if not (home / name).exists():
             folders.write(home / name, text)
     for role, paths in _local(spec):

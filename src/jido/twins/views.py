@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 from jido.twins.ground import Ground, Mount
@@ -11,67 +9,53 @@ from jido.twins.spec import TwinSpec
 
 # The machine's own settings that programs inside need; whatever else is in /etc does not concern the cluster.
 _ETC = (
-    "alternatives",
-    "bash.bashrc",
-    "ca-certificates",
-    "ca-certificates.conf",
-    "debian_version",
-    "fonts",
-    "gitconfig",
-    "inputrc",
-    "java",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "localtime",
-    "locale.alias",
-    "lsb-release",
-    "magic",
-    "mime.types",
-    "os-release",
-    "pip.conf",
-    "pki",
-    "profile",
-    "profile.d",
-    "protocols",
-    "services",
-    "shells",
-    "ssl",
-    "terminfo",
-    "timezone",
-)
+    "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "debian_version", "fonts", "gitconfig",
+    "inputrc", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "lsb-release",
+    "magic", "mime.types", "os-release", "pip.conf", "pki", "profile", "profile.d", "protocols", "services",
+    "shells", "ssl",
+    "terminfo", "timezone",
+)  # fmt: skip
+_OWN_ETC = ("passwd", "group", "nsswitch.conf")
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+# A bwrap within the keeper's, with all that a machine's bwrap does that a container may forbid.
+TRIAL = (
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-uts",
+    "--ro-bind",
+    "/",
+    "/",
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+)
 
 
-def outer(folder: Path, uid: int) -> list[str]:
+def outer(folder: Path, spec: TwinSpec) -> list[str]:
     """Argv prefix of the keeper: one user, PID and IPC namespace that all machines share, and this machine's files.
 
     A nested bwrap needs /proc to be that of the keeper's own PID namespace; but the kernel lets it mount a fresh
     /proc for a machine only while a proc mount that nothing covers is in sight (bwrap covers parts of the one it
     mounts when root started it). Hence this machine's own is kept at run/proc.
+
+    What all machines share of /etc is put together once, at run/etc, since each mount of a bwrap costs more than the
+    one before (it reads the whole mount table each time).
     """
-    ids = ["--uid", str(uid), "--gid", str(uid)]
-    spaces = ["--unshare-user", *ids, "--unshare-pid", "--unshare-ipc"]
-    return ["bwrap", *spaces, "--dev-bind", "/", "/", "--proc", "/proc", "--bind", "/proc", str(folder / "run/proc")]
+    ids = ["--uid", str(spec.uid), "--gid", str(spec.uid)]
+    options = ["--unshare-user", *ids, "--unshare-pid", "--unshare-ipc", "--dev-bind", "/", "/", "--proc", "/proc"]
+    etc = folder / "run/etc"
+    options += ["--bind", "/proc", str(folder / "run/proc"), "--tmpfs", str(etc)]
+    for entry in _ETC:
+        options += _system(Path(spec.root) / "etc" / entry, f"{etc}/{entry}")
+    for entry in _OWN_ETC:
+        options += ["--ro-bind", str(folder / "conf/etc" / entry), f"{etc}/{entry}"]
+    # With systemd-resolved this is a link into /run, which the machines do not have.
+    options += ["--ro-bind-try", str(Path("/etc/resolv.conf").resolve()), f"{etc}/resolv.conf"]
+    return ["bwrap", *options]
 
 
-def why_not(folder: Path) -> str:
-    """Why namespaces cannot be had here; empty when they can.
-
-    One bwrap within another is tried, as a twin nests them.
-
-    Args:
-        folder: The twin's folder, with its ``run/proc``.
-    """
-    if not shutil.which("bwrap"):
-        return "bubblewrap (bwrap) is not installed"
-    inner = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-uts", "--ro-bind", "/", "/", "--proc", "/proc"]
-    trial = [*outer(folder, 1000), "--", *inner, "--dev", "/dev", "--", "true"]
-    done = subprocess.run(trial, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    return "" if done.returncode == 0 else done.stderr.strip() or f"bwrap ended with code {done.returncode}"
-
-
-def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...]) -> list[str]:
+def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...], devices: tuple[str, ...]) -> list[str]:
     """Options of the bwrap that is one machine.
 
     Args:
@@ -79,6 +63,7 @@ def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...]) -> 
         name: Its host name.
         role: ``control``, ``login`` or the node's name, as mounts name it.
         mounts: Everything that some machine sees besides the system.
+        devices: Names in /dev of character devices that it pretends to have.
     """
     spec, root = ground.spec, Path(ground.spec.root)
     options = ["--unshare-user", "--unshare-pid", "--unshare-uts", "--hostname", name, "--die-with-parent"]
@@ -86,18 +71,25 @@ def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...]) -> 
     for top in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt"):
         options += _system(root / top, f"/{top}")
     options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind-try", "/sys", "/sys"]
-    for folder in ("/etc", "/run", "/var/spool", "/var/log", "/var/tmp", "/run/sshd"):  # noqa: S108
+    options += [
+        "--ro-bind",
+        str(ground.folder / "run/etc"),
+        "/run/etc",
+        "--symlink",
+        "/proc/self/mounts",
+        "/etc/mtab",
+    ]
+    for entry in (*_ETC, *_OWN_ETC, "resolv.conf"):
+        if entry in _OWN_ETC or (root / "etc" / entry).exists():
+            options += ["--symlink", f"/run/etc/{entry}", f"/etc/{entry}"]
+    for folder in ("/var/spool", "/var/log", "/var/tmp", "/run/sshd"):  # noqa: S108
         options += ["--dir", folder]
-    for entry in _ETC:
-        options += _system(root / "etc" / entry, f"/etc/{entry}")
-    # With systemd-resolved this is a link into /run, which the machine does not have.
-    options += ["--ro-bind-try", str(Path("/etc/resolv.conf").resolve()), "/etc/resolv.conf"]
+    for device in devices:
+        options += ["--symlink", "/dev/null", f"/dev/{device}"]
     for mount in mounts:
         if mount.on is None or role in mount.on:
-            kind = "--dev-bind" if mount.device else "--bind" if mount.writable else "--ro-bind"
-            own = mount.own if mount.own.startswith("/") else str(ground.folder / mount.own)
-            options += [kind, own, mount.inside]
-    return [*options, "--symlink", "/proc/self/mounts", "/etc/mtab", "--chdir", "/"]
+            options += ["--bind" if mount.writable else "--ro-bind", str(ground.folder / mount.own), mount.inside]
+    return [*options, "--chdir", "/"]
 
 
 def _system(path: Path, inside: str) -> list[str]:
@@ -107,6 +99,6 @@ def _system(path: Path, inside: str) -> list[str]:
     return ["--ro-bind", str(path), inside] if path.exists() else []
 
 
-def environment(spec: TwinSpec) -> dict[str, str]:
+def environment(ground: Ground) -> dict[str, str]:
     """What a daemon inside starts with: nothing of the starter's."""
-    return {"PATH": PATH, "HOME": spec.home_folder, "LANG": "C.UTF-8"}
+    return {"PATH": PATH, "HOME": ground.home, "LANG": "C.UTF-8"}

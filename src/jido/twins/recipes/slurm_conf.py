@@ -1,0 +1,113 @@
+"""Slurm's configuration files for a twin. Verified on Slurm 22.05.8.
+
+The template is plain `str.format`: a template engine takes longer to import than slurmctld takes to start.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jido.model.units import slurm_duration
+from jido.twins.ground import Ground
+from jido.twins.spec import Node, Partition
+
+
+def slurm_conf(ground: Ground, *, munge: str, run: str, state: str, spool: str) -> str:
+    """The text of slurm.conf.
+
+    Args:
+        ground: Where the twin stands.
+        munge: munged's socket as the daemons see it.
+        run: Folder for PID files.
+        state: slurmctld's folder.
+        spool: Each slurmd's folder; ``%n`` is its node.
+    """
+    spec = ground.spec
+    everything = Partition("all", tuple(node.name for node in spec.nodes), default=True)
+    # A scheduler without a partition takes no job at all.
+    partitions = spec.partitions or (everything,)
+    template = resources.files("jido.twins.recipes").joinpath("slurm_templates").joinpath("slurm.conf")
+    return template.read_text("utf-8").format(
+        name=spec.name,
+        cluster=spec.cluster or spec.name,
+        host=ground.host,
+        port=ground.ports["slurmctld"],
+        communication="NoCtldInAddrAny,NoInAddrAny" if ground.loopback_only else "",
+        user=ground.user,
+        munge=munge,
+        state=state,
+        spool=spool,
+        run=run,
+        nodes="\n".join(_node(ground, node) for node in spec.nodes),
+        partitions="\n".join(_partition(row) for row in partitions),
+    )
+
+
+def gres_conf(ground: Ground) -> str:
+    """The text of gres.conf: consecutive device files for each model of each node."""
+    stem = str(ground.short / "run/dev/nvidia") if ground.plain else "/dev/nvidia"
+    rows = ["AutoDetect=off"]
+    for node in ground.spec.nodes:
+        first = 0
+        for gpus in node.gpus:
+            last = first + gpus.count - 1
+            span = str(first) if gpus.count == 1 else f"[{first}-{last}]"
+            kind = {"Type": gpus.model} if gpus.model else {}
+            rows.append(_row(NodeName=node.name, Name="gpu", **kind, File=stem + span))
+            first = last + 1
+    return "\n".join(rows) + "\n"
+
+
+def _node(ground: Ground, node: Node) -> str:
+    gres = ",".join(f"gpu:{g.model}:{g.count}" if g.model else f"gpu:{g.count}" for g in node.gpus)
+    return _row(
+        NodeName=node.name,
+        NodeAddr="127.0.0.1",
+        NodeHostname="localhost" if ground.plain else None,
+        Port=ground.ports[node.name],
+        CPUs=node.cpus,
+        RealMemory=_mib(node.memory),
+        Gres=gres or None,
+        Feature=",".join(node.features) or None,
+        State="UNKNOWN",
+    )
+
+
+def _partition(row: Partition) -> str:
+    # Slurm takes one default for memory, whichever it is given last.
+    memory = next(
+        (
+            {name: _mib(count)}
+            for name, count in (
+                ("DefMemPerGPU", row.default_memory_per_gpu),
+                ("DefMemPerCPU", row.default_memory_per_cpu),
+                ("DefMemPerNode", row.default_memory_per_node),
+            )
+            if count
+        ),
+        {},
+    )
+    allowed = ",".join(row.allow_accounts or ())
+    return _row(
+        PartitionName=row.name,
+        Nodes=",".join(row.nodes) or '""',
+        Default="YES" if row.default else "NO",
+        MaxTime=slurm_duration(row.max_time),
+        DefaultTime=None if row.default_time is None else slurm_duration(row.default_time),
+        State=row.state.upper(),
+        MinNodes=row.min_nodes,
+        MaxNodes=row.max_nodes,
+        PriorityTier=row.priority,
+        AllowAccounts=allowed or None,
+        DenyAccounts=None if allowed else ",".join(row.deny_accounts) or None,
+        DefCpuPerGPU=row.default_cpus_per_gpu,
+        **memory,
+    )
+
+
+def _mib(count: int | None) -> int | None:
+    return None if count is None else max(1, count // 2**20)
+
+
+def _row(**fields: str | int | None) -> str:
+    return " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
