@@ -85,8 +85,11 @@ def look(folder: Path) -> state.TwinState:
     why = ""
     nodes: tuple[NodeState, ...] = ()
     try:
-        answer = keeping.ask(folder, "nodes")
-        if answer["look"]["code"] == 0:
+        answer = keeping.ask(folder, "state")
+        # Without its daemons the scheduler's own command would only wait for its time-out.
+        if out := [kept.name for kept in record.daemons if kept.name in answer["codes"] and kept.asked]:
+            why = f"{', '.join(out)} is not running"
+        elif (answer := keeping.ask(folder, "nodes"))["look"]["code"] == 0:
             nodes = recipe_of(spec.engine).nodes(answer["look"]["stdout"])
         else:
             why = answer["look"]["stderr"].strip()

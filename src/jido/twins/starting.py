@@ -94,7 +94,12 @@ def _start_on(
             _remove_short(ground.short)
     nodes, running = _wait(ground, recipe, until)
     kept = tuple(
-        state.Kept(row["name"], row["machine"], keeping.daemon_process(keeper, running[row["name"]]))
+        state.Kept(
+            row["name"],
+            row["machine"],
+            keeping.daemon_process(keeper, running[row["name"]]),
+            asked=row["machine"] == ground.spec.control_name,
+        )
         for row in plan["daemons"]
     )
     record = msgspec.structs.replace(record, daemons=kept)

@@ -80,11 +80,19 @@ class TwinState(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A daemon as written down when the twin had come up."""
+    """A daemon as written down when the twin had come up.
+
+    Attributes:
+        name: What people call it.
+        machine: Host name of the machine it is on.
+        process: The daemon itself.
+        asked: Whether the scheduler cannot answer without it.
+    """
 
     name: str
     machine: str
     process: Process | None
+    asked: bool = False
 
 
 class Record(msgspec.Struct, frozen=True):
