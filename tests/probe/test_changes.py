@@ -1,0 +1,52 @@
+"""A second map shows what changed: lasting facts, and nothing that held for a moment only."""
+
+from __future__ import annotations
+
+import msgspec
+from sites import DEAD_NFS, LUSTRE, df, mapped, said
+
+from jido.model.facts import known, unknown
+from jido.model.map import Map, Partition, Scheduling, Seconds
+from jido.probe.diff import Change, changes
+
+
+def test_an_unchanged_cluster_shows_nothing() -> None:
+    later = msgspec.structs.replace(mapped(LUSTRE), now=msgspec.structs.replace(mapped(LUSTRE).now, at=2e9, free={}))
+    assert changes(mapped(LUSTRE), later) == []
+
+
+def test_a_new_and_a_lost_volume_are_named() -> None:
+    found = {change.path: (change.before, change.after) for change in changes(mapped(LUSTRE), mapped(DEAD_NFS))}
+    assert found["storage.volumes./data"] == ("", "/data")
+    assert found["storage.volumes./lustre"] == ("/lustre", "")
+
+
+def test_a_changed_fact_shows_both_values() -> None:
+    grown = LUSTRE | {"df/lustre": said(df("/lustre", "lustre", 2 * 10**15, 1, 10**9, 1, "/lustre"))}
+    assert changes(mapped(LUSTRE), mapped(grown)) == [
+        Change("storage.volumes./lustre.size", str(10**15), str(2 * 10**15))
+    ]
+
+
+def test_small_moves_of_what_file_systems_make_as_they_go_are_no_news() -> None:
+    moved = LUSTRE | {"df/lustre": said(df("/lustre", "lustre", 10**15 + 10**12, 1, 11 * 10**8, 1, "/lustre"))}
+    assert changes(mapped(LUSTRE), mapped(moved)) == []
+
+
+def test_a_look_that_fails_now_shows_as_unknown() -> None:
+    failed = LUSTRE | {"cpus": said("", 1)}
+    assert changes(mapped(LUSTRE), mapped(failed)) == [
+        Change("instance.login.login1.cluster.example.cpus", "128", "unknown")
+    ]
+
+
+def test_a_partitions_rule_is_found_by_its_name() -> None:
+    def with_limit(seconds: int) -> Map:
+        rows = (Partition("debug"), Partition("batch", max_time=Seconds(seconds)))
+        return Map("x", scheduling=Scheduling(partitions=known(rows, "slurm/partitions")))
+
+    assert changes(with_limit(3600), with_limit(7200)) == [
+        Change("scheduling.partitions.batch.max_time", "3600", "7200")
+    ]
+    nobody = Map("x", scheduling=Scheduling(partitions=unknown("slurmctld is down")))
+    assert changes(with_limit(60), nobody) == [Change("scheduling.partitions", "debug, batch", "unknown")]
