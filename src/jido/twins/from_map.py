@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jido.errors import Refused
+from jido.errors import NotFound, Refused
 from jido.model import map as maps
 from jido.model.nodeset import expand
 from jido.twins import spec as specs
-from jido.twins.recipes import RECIPES
+from jido.twins.recipes import recipe_of
 
 
 def spec_of(cluster: maps.Map, *, user: str = "student") -> specs.TwinSpec:
@@ -26,12 +26,18 @@ def spec_of(cluster: maps.Map, *, user: str = "student") -> specs.TwinSpec:
         InputError: The map cannot be built, e.g. it has no compute nodes.
     """
     engine = cluster.scheduling.engine.value
-    if engine not in RECIPES:
+    if not engine:
         raise Refused(
             f"{cluster.name} cannot have a twin",
-            cause=f"its engine is {engine}" if engine else "its map does not know its engine",
-            hint="there are twin recipes for: " + ", ".join(sorted(RECIPES)),
+            cause="its map does not know its engine",
+            hint="probe the cluster, or write scheduling.engine into the map",
         )
+    try:
+        recipe_of(engine)
+    except NotFound as error:
+        raise Refused(
+            f"{cluster.name} cannot have a twin", cause=f"its engine is {engine}: {error.what}", hint=error.hint
+        ) from None
     hosts = cluster.instance.login
     nodes = _nodes(cluster)
     shared, local = _volumes(cluster.storage.volumes, [node.name for node in nodes])

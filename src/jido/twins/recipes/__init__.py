@@ -1,18 +1,17 @@
-"""One recipe per engine that can have a twin; a new one is a file here and a line in the table."""
+"""One recipe per engine that can have a twin; a new one is a file or folder here and a line in the registry."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import cast
 
+from jido import registry
 from jido.twins.ground import Recipe
-
-RECIPES: dict[str, str] = {
-    "slurm": "jido.twins.recipes.slurm:Slurm",
-}
 
 
 def recipe_of(engine: str) -> Recipe:
-    """The recipe for an engine of the table."""
-    module, _, name = RECIPES[engine].partition(":")
-    return cast(Recipe, getattr(import_module(module), name)())
+    """The recipe for an engine.
+
+    Raises:
+        NotFound: There is none.
+    """
+    return cast(Recipe, registry.load("recipe", engine)())
