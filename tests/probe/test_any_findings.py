@@ -13,40 +13,12 @@ from jido.probe.diff import changes
 
 LOOKS = [part.name for part in compose(engines())[0]]
 WORDS = st.sampled_from(
-    [
-        b"\x1e",
-        b"\x00",
-        b"\n",
-        b" ",
-        b"|",
-        b"-",
-        b"/",
-        b"/data",
-        b"/home",
-        b"0",
-        b"-1",
-        b"99999999999999999999",
-        b"9" * 40,
-        b"uid=",
-        b"(",
-        b"\xff\xfe",
-        "한글".encode(),
-        b"nfs4",
-        b"Type",
-        b"Filesystem",
-        b" - ",
-        b"\\040",
-        b"env",
-        b"begin",
-        b"tool",
-        b"tools",
-        b"version",
-        b"=",
-        b"gpu:8",
-        b"NodeName=g[1-3]",
-        b"PartitionName=",
+    (
+        *(b"\x1e", b"\0", b"\n", b" ", b"|", b"-", b"/", b"/data", b"/home", b"0", b"-1", b"9" * 20, b"9" * 40),
+        *(b"uid=", b"(", b"\xff\xfe", "한글".encode(), b"nfs4", b"Type", b"Filesystem", b" - ", b"\\040", b"env"),
+        *(b"begin", b"tool", b"tools", b"version", b"=", b"gpu:8", b"NodeName=g[1-3]", b"PartitionName="),
         b"MemTotal: 9999999999999999999 kB",
-    ]
+    )
 )
 TEXTS = st.one_of(st.binary(max_size=200), st.lists(WORDS, max_size=40).map(b"".join))
 FINDINGS = st.builds(

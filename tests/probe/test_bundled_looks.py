@@ -83,7 +83,9 @@ def test_where_timeout_is_missing_the_deadline_still_holds(tmp_path: Path) -> No
     tools.mkdir()
     for name in ("sh", "mktemp", "mkfifo", "rm", "cp", "mkdir", "cat", "wc", "sleep", "date"):
         (tools / name).symlink_to(f"/usr/bin/{name}" if Path(f"/usr/bin/{name}").exists() else f"/bin/{name}")
-    question = bundle([Part("stuck", "trap '' TERM; sleep 1000", limit=0.2), Part("other", "echo fine", limit=0.2)])
+    question = bundle(
+        [Part("stuck", "trap '' TERM; exec sleep 1000", limit=0.2), Part("other", "echo fine", limit=0.2)]
+    )
     command = Command(argv=question.command.argv, stdin=question.command.stdin, env={"PATH": str(tools)}, timeout=30)
     found = question.parse(Local().run(command))
     assert found["stuck"].code is None
