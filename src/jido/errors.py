@@ -27,7 +27,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from typing import TYPE_CHECKING, ClassVar
 
@@ -233,6 +232,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Returns:
         A sentence for `JidoError.hint`, empty when there is nothing to suggest.
     """
+    import difflib  # costs every command's start, and only a wrong name needs it
+
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
     if close:

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import stat
+import zlib
 from pathlib import Path
+
+from jido.errors import JidoError
 
 # A UNIX socket's path has 108 bytes on Linux; ssh adds a 17-byte suffix while it makes one.
 _SOCKET_ROOM = 60
@@ -40,17 +43,24 @@ def runtime() -> Path:
     """A private folder (mode 0700) for sockets, with a short path; made when missing.
 
     Raises:
-        PermissionError: A folder of that name belongs to somebody else.
+        JidoError: Something of that name is not a private folder of this user.
     """
     home = os.environ.get("JIDO_HOME")
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base and not home and len(base) < _SOCKET_ROOM - 5 and os.access(base, os.W_OK):
         folder = Path(base) / "jido"
     else:
-        tag = f"-{hashlib.sha256(home.encode()).hexdigest()[:8]}" if home else ""
+        tag = f"-{zlib.crc32(os.fsencode(home)):08x}" if home else ""
         folder = Path(f"/tmp/jido-{os.getuid()}{tag}")  # noqa: S108 - ownership and mode are checked below
-    folder.mkdir(mode=0o700, exist_ok=True)
-    seen = folder.stat()
-    if seen.st_uid != os.getuid() or seen.st_mode & 0o077:
-        raise PermissionError(f"{folder} is not a private folder of yours; remove it or set XDG_RUNTIME_DIR")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        seen = folder.lstat()
+        ours = stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.getuid() and not seen.st_mode & 0o077
+    except FileExistsError:
+        ours = False
+    if not ours:
+        # /tmp is everybody's: who makes it first could read along.
+        raise JidoError(
+            f"{folder} is not a private folder of yours", hint="remove it, or set XDG_RUNTIME_DIR to a private folder"
+        )
     return folder

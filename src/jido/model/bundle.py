@@ -8,8 +8,8 @@ behind a line with a random mark and the output's length in bytes.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -158,7 +158,7 @@ def bundle(parts: Sequence[Part], *, common: str = "", mark: str | None = None) 
         A question whose answer maps each look's name to its finding. A look that did not report in time, or that
         the noise swallowed, has code None; what it had printed by then is kept.
     """
-    mark = mark or f"jido-{secrets.token_hex(8)}"
+    mark = mark or f"jido-{os.urandom(8).hex()}"
     lines = [_PROLOGUE]
     if common:
         lines.append(f"jido_common={shlex.quote(common)}; export jido_common\n")
