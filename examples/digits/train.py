@@ -169,7 +169,7 @@ def main() -> None:
     """Train, or go on training, and write the results."""
     parser = argparse.ArgumentParser(description="Train a network on the handwritten digits.")
     parser.add_argument("--epochs", type=int, default=20, help="epochs in all (default 20)")
-    parser.add_argument("--passes", type=int, default=40, help="times each image is seen in one (default 40)")
+    parser.add_argument("--passes", type=int, default=30, help="times each image is seen in one (default 30)")
     parser.add_argument("--hidden", type=int, default=256, help="size of the hidden layer (default 256)")
     parser.add_argument("--rate", type=float, default=0.02, help="learning rate (default 0.02)")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and the order (default 0)")
