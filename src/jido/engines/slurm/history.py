@@ -118,7 +118,8 @@ def _sighting(
         partition=partition,
         nodes="" if nodes == "None assigned" else given(nodes),
         reason=given(reason) or _step(code, derived),
-        code=code if ended else None,
+        # What a signal ended has no exit code, though Slurm prints 0.
+        code=code if ended and not (signal and code == 0) else None,
         signal=signal if ended else None,
         submitted=submitted,
         started=None if waits else begun,

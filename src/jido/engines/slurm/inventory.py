@@ -83,7 +83,7 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     cluster = given((config.value or {}).get("ClusterName"))
     accounting = _accounting(config)
     scheduling = Scheduling(
-        engine=known("slurm", looks.VERSION if version.is_known else looks.WHERE),
+        engine=known("slurm", version.by if version.is_known else looks.WHERE),
         version=version,
         cluster=known(cluster, looks.CONFIG) if cluster else _like(config, "ClusterName was not printed"),
         partitions=partitions,

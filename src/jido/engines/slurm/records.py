@@ -41,6 +41,7 @@ _AFTER_FREE = frozenset(
         "InstanceType",
         "Reservation",
         "Details",
+        "FailedNode",
         "UserId",
         "WorkDir",
         "StdErr",

@@ -62,7 +62,7 @@ def gist(complaint: str) -> str:
     """The line of the complaint that says most, without the program's name before it."""
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
     telling = [line for line in lines if says(line, _SILENT) or "failed:" in line] or lines
-    return re.sub(r"^\w+: (?:error|fatal): ", "", telling[-1]) if telling else ""
+    return re.sub(r"^(?:\w+: (?:error|fatal): |slurm_load_\w+ error: ?)", "", telling[-1]) if telling else ""
 
 
 def missing(reply: Reply) -> SchedulerMissing:
