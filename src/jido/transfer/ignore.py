@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,18 +38,32 @@ class Rules:
     def __init__(self, folder: bytes, above: Rules | None, lines: Iterable[str]) -> None:
         self.folder = folder
         self.above = above
-        self.spec = GitIgnoreSpec.from_lines(lines)
+        # pathspec 1.1 lets `data/**` match the folder `data` itself, and `!data/keep` then comes too late; git does
+        # not. `data/**/*` says the same without doubt.
+        spec = GitIgnoreSpec.from_lines(re.sub(r"(?:/\*\*)+(/?) *$", r"/**/*\1", line) for line in lines)
+        found = ((pattern.include, pattern.regex) for pattern in spec.patterns)
+        self.patterns = [(bool(include), regex) for include, regex in found if include is not None and regex][::-1]
 
     def ignores(self, path: bytes, *, is_folder: bool) -> bool:
-        """Whether a path, relative to the project, is left out; its folders are known not to be."""
+        """Whether a path, relative to the project, is left out; the folders above it are known not to be."""
         rules: Rules | None = self
         while rules is not None:
             inside = path[len(rules.folder) + 1 :] if rules.folder else path
-            verdict = rules.spec.check_file(_text(inside) + ("/" if is_folder else "")).include
-            if verdict is not None:
-                return verdict
+            text = _text(inside) + ("/" if is_folder else "")
+            for include, regex in rules.patterns:
+                if any(_itself(match, text) for match in regex.finditer(text)):
+                    return include
             rules = rules.above
         return False
+
+
+def _itself(match: re.Match[str], text: str) -> bool:
+    """Whether a pattern means this very path: to pathspec, `build` also means all that is in the folder.
+
+    Git asks folder by folder, so that a later `!build` takes back nothing of what an earlier `a` says of `build/a`.
+    """
+    through = match.end("ps_d") if "ps_d" in match.re.groupindex else -1
+    return through in (-1, len(text))
 
 
 def project_rules(folder: Path, extra: Iterable[str] = ()) -> Rules:
