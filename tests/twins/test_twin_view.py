@@ -149,6 +149,18 @@ def test_the_environment_is_a_fresh_login_not_the_starters(
     assert not [name for name in seen if "pyenv" in seen[name]]
 
 
+def test_the_machine_underneath_shows_as_on_any_debian(aurora: TwinState) -> None:
+    for look in (
+        "cat /etc/os-release",
+        "getent passwd student",
+        "getent hosts aurora-g8",
+        "getent services ssh",
+        "date",
+    ):
+        assert said(aurora, look), look
+        assert said(aurora, f"srun {look}"), look
+
+
 def test_sacct_says_that_there_is_no_accounting(aurora: TwinState) -> None:
     done = shell(aurora, "sacct")
     assert done.returncode == 1

@@ -57,10 +57,11 @@ def _start_on(
     ground: Ground, recipe: Recipe, reason: str, held: list[socket.socket], until: float
 ) -> tuple[state.Record, tuple[NodeState, ...]]:
     spec, folder, token = ground.spec, ground.folder, uuid.uuid4().hex
-    for name in ("run/proc", "run/etc", "logs", "conf", "keys"):
+    for name in ("run/proc", "logs", "conf/etc", "keys"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in system.etc_files(spec).items():
         folders.write(folder / name, text)
+    views.copy_etc(folder, spec)
     # The keeper's interpreter and the key makers start while the rest is written.
     makers = login.start_keys(folder, f"twin of {spec.name}")
     prefix, trial = ([], ()) if ground.plain else (views.outer(folder, spec), views.TRIAL)

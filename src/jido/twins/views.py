@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from jido.twins.ground import Ground, Mount
@@ -39,20 +40,26 @@ def outer(folder: Path, spec: TwinSpec) -> list[str]:
     /proc for a machine only while a proc mount that nothing covers is in sight (bwrap covers parts of the one it
     mounts when root started it). Hence this machine's own is kept at run/proc.
 
-    What all machines share of /etc is put together once, at run/etc, since each mount of a bwrap costs more than the
+    What all machines share of /etc is put together once, at conf/etc, since each mount of a bwrap costs more than the
     one before (it reads the whole mount table each time).
     """
     ids = ["--uid", str(spec.uid), "--gid", str(spec.uid)]
     options = ["--unshare-user", *ids, "--unshare-pid", "--unshare-ipc", "--dev-bind", "/", "/", "--proc", "/proc"]
-    etc = folder / "run/etc"
-    options += ["--bind", "/proc", str(folder / "run/proc"), "--tmpfs", str(etc)]
+    options += ["--bind", "/proc", str(folder / "run/proc")]
     for entry in _ETC:
-        options += _system(Path(spec.root) / "etc" / entry, f"{etc}/{entry}")
-    for entry in _OWN_ETC:
-        options += ["--ro-bind", str(folder / "conf/etc" / entry), f"{etc}/{entry}"]
-    # With systemd-resolved this is a link into /run, which the machines do not have.
-    options += ["--ro-bind-try", str(Path("/etc/resolv.conf").resolve()), f"{etc}/resolv.conf"]
+        if (Path(spec.root) / "etc" / entry).is_dir():
+            options += ["--ro-bind", str(Path(spec.root) / "etc" / entry), str(folder / "conf/etc" / entry)]
+    # With systemd-resolved this is a link into /run, which the machines do not have; and it changes with the network.
+    options += ["--ro-bind-try", str(Path("/etc/resolv.conf").resolve()), str(folder / "conf/etc/resolv.conf")]
     return ["bwrap", *options]
+
+
+def copy_etc(folder: Path, spec: TwinSpec) -> None:
+    """Copy the small files of this machine's /etc that every machine of the twin has; folders are mounted."""
+    for entry in _ETC:
+        file = Path(spec.root) / "etc" / entry
+        if file.is_file():
+            shutil.copyfile(file, folder / "conf/etc" / entry)
 
 
 def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...], devices: tuple[str, ...]) -> list[str]:
@@ -73,7 +80,7 @@ def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...], dev
     options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind-try", "/sys", "/sys"]
     options += [
         "--ro-bind",
-        str(ground.folder / "run/etc"),
+        str(ground.folder / "conf/etc"),
         "/run/etc",
         "--symlink",
         "/proc/self/mounts",
