@@ -48,6 +48,12 @@ def test_a_typo_in_jido_toml_is_told_with_its_line(alone: Person) -> None:
     assert "gpus" in err
 
 
+def test_a_home_folder_is_not_carried_away_as_a_project(alone: Person) -> None:
+    err = alone.types("run", "--on", "local", "--", "true", cwd=alone.home, code=2).stderr
+    assert "not a project's folder" in err
+    assert "mkdir" in err
+
+
 @pytest.mark.twin
 @pytest.mark.xdist_group("hanok")
 class TestOnTheTwin:

@@ -10,6 +10,7 @@ import msgspec
 
 from jido.api.cluster import Cluster
 from jido.config.project import Project, load
+from jido.errors import InputError
 from jido.layout import making, memory
 from jido.layout.making import Here
 from jido.layout.planning import Layout
@@ -118,12 +119,19 @@ def push(
         progress: Hears how far it is.
 
     Raises:
+        InputError: The folder is the home folder or the root of this machine.
         Refused: There is no place there, the code is huge, or another project lies there.
         DiskFull: No room there.
         TransportError: The cluster was not reached.
     """
     from jido.transfer.push import push as carry
 
+    if project.folder.resolve() in (Path.home().resolve(), Path("/")):
+        raise InputError(
+            f"{project.folder} is not a project's folder",
+            cause="all of it would be carried to the cluster",
+            hint="make a folder for the project and go there: mkdir my-project && cd my-project",
+        )
     place = memory.recall(cluster.name, project)
     if place is None:
         layout = _plan(cluster, project)
