@@ -315,7 +315,8 @@ class Map(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     name: str
-    schema: Annotated[str, msgspec.Meta(pattern=r"^jido/1$")] = SCHEMA
+    # A factory's value is written even where defaults are left out: every document says its version.
+    schema: Annotated[str, msgspec.Meta(pattern=r"^jido/1$")] = msgspec.field(default_factory=lambda: SCHEMA)
     purpose: str = ""
     type: Type = Type()
     instance: Instance = Instance()

@@ -1,0 +1,101 @@
+"""probe(twin(map)) == map: what a probe brings from a real Slurm is what its twin was built of."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jido.api import probing
+from jido.api import twins as api
+from jido.api.cluster import Cluster
+from jido.model.command import Command, Reply
+from jido.model.document import map_to_yaml
+from jido.model.map import Map, NodeGroup
+from jido.model.nodeset import expand
+from jido.probe.diff import changes
+from jido.transports.openssh import OpenSSH
+
+pytestmark = pytest.mark.twin
+
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+@pytest.fixture
+def aurora() -> Iterator[str]:
+    missing = [p for p in ("munged", "slurmctld", "slurmd", "sshd", "bwrap") if not shutil.which(p, path=_PATH)]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    api.up("aurora")
+    try:
+        yield "aurora"
+    finally:
+        api.down("aurora")
+
+
+def nodes(map_: Map) -> dict[str, tuple[int, int | None, list[tuple[int, str | None]]]]:
+    def has(group: NodeGroup) -> tuple[int, int | None, list[tuple[int, str | None]]]:
+        return group.cpus, group.memory, [(gpu.count, gpu.model) for gpu in group.gpus]
+
+    return {name: has(group) for group in map_.instance.nodes for name in expand(group.names)}
+
+
+def test_a_probe_of_the_twin_is_the_map_it_was_built_of(
+    aurora: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Command] = []
+    really = OpenSSH.run
+
+    def counted(self: OpenSSH, command: Command) -> Reply:
+        asked.append(command)
+        return really(self, command)
+
+    monkeypatch.setattr(OpenSSH, "run", counted)
+    built_of, found = api.map_of("aurora"), probing.probe(aurora).map
+    assert len(asked) == 1, "everything is asked in one remote exec"
+
+    assert nodes(found) == nodes(built_of)
+    assert found.scheduling.engine.value == "slurm"
+    rules = {
+        row.name: (row.max_time, row.default_time, row.default) for row in found.scheduling.partitions.value or ()
+    }
+    assert rules == {
+        row.name: (row.max_time, row.default_time, row.default) for row in built_of.scheduling.partitions.value or ()
+    }
+
+    volumes = {row.path: row for row in found.storage.volumes}
+    assert (volumes["/home"].tier.value, volumes["/home"].mine.value) == ("home", "/home/student")
+    assert (volumes["/data"].tier.value, volumes["/data"].mine.value) == ("work", "/data/student")
+    assert (volumes["/data/datasets"].tier.value, volumes["/data/datasets"].mine.state) == ("datasets", "absent")
+    assert "/local_datasets" in found.storage.missing
+    assert found.instance.login[0].user.value == "student"
+    assert found.now.queue.value == ()
+    assert {node.state for node in found.now.nodes.value or ()} == {"idle"}
+
+    file = tmp_path / "aurora.yaml"
+    file.write_text(map_to_yaml(found))
+    api.up(str(file), "again")
+    try:
+        again = probing.probe("again").map
+    finally:
+        api.down("again")
+    assert changes(found, again) == []
+
+
+def test_a_second_probe_shows_what_changed_and_a_dead_controller_is_unknown(aurora: str) -> None:
+    assert probing.probe(aurora).changes is None
+    assert probing.probe(aurora).changes == ()
+    login = Cluster(aurora).transport
+    login.run(Command(argv=("scontrol", "update", "PartitionName=debug_ugrad", "MaxTime=2:00:00"))).check("changing")
+    found = {change.path: (change.before, change.after) for change in probing.probe(aurora).changes or ()}
+    assert found == {"scheduling.partitions.debug_ugrad.max_time": ("14400", "7200")}
+
+    # The user of the twin is Slurm's own, and may shut it down as a careless administrator does.
+    login.run(Command(argv=("scontrol", "shutdown", "slurmctld"))).check("shutting the controller down")
+    map_ = probing.probe(aurora).map
+    assert map_.scheduling.engine.value == "slurm"
+    assert map_.scheduling.partitions.state == map_.now.nodes.state == map_.now.queue.state == "unknown"
+    assert map_.scheduling.partitions.settle
+    assert next(row for row in map_.storage.volumes if row.path == "/data").size.is_known
