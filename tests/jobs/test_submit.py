@@ -91,6 +91,20 @@ def test_a_doubled_job_finds_the_claim_and_stops_without_running(site: Site) -> 
     assert Path(site.workspace.run(run.name), "exit.json").read_bytes() == end
 
 
+def test_a_job_that_its_scheduler_restarts_runs_again_under_the_same_claim(site: Site) -> None:
+    run = site.submit("sh", "-c", 'echo ran >>"$JIDO_RESULTS/count"; [ "$(wc -l <"$JIDO_RESULTS/count")" -gt 1 ]')
+    ended(site, run.number)
+    assert site.ledger.get(run.number).state is State.FAILED
+    script = Path(site.workspace.run(run.name), "job.sh")
+    # The process engine never restarts a job: the variable that Slurm would raise is raised by hand.
+    script.write_text(script.read_text("utf-8").replace('JIDO_RESTART="0"', 'JIDO_RESTART="1"'), "utf-8")
+    again = subprocess.run([script], env={**os.environ, "JIDO_JOB_ID": run.job}, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(Path(site.workspace.run(run.name), "exit.json").read_text())["code"] == 0
+    third = subprocess.run([script], env={**os.environ, "JIDO_JOB_ID": run.job}, capture_output=True, text=True)
+    assert "stops without running" in third.stderr
+
+
 def test_what_cannot_fit_is_refused_and_remembered_as_refused(site: Site) -> None:
     with pytest.raises(SchedulerRefused) as refusal:
         site.submit("true", cpus=100_000)
