@@ -186,10 +186,15 @@ def _scheduling(map_: Map) -> Iterator[str]:
         return
     yield ""
     yield table(
-        ["PARTITION", "STATE", "NODES", "LIMIT", "DEFAULT", "FREE CPUS", "FREE GPUS", "FOR"],
+        ["PARTITION", "STATE", "NODES", "LIMIT", "DEFAULT", "FREE CPUS", "FREE GPUS"],
         [_partition(row, map_) for row in partitions],
         "NODES LIMIT DEFAULT",
     )
+    allowed: dict[str, list[str]] = {}
+    for row in partitions:
+        allowed.setdefault(_who(row), []).append(row.name)
+    for who, names in allowed.items():
+        yield from wrap("", f"open to {who}: {', '.join(names)}", label=0)
     if any(row.default for row in partitions):
         note = "* takes the jobs that name no partition; DEFAULT: the time of a job that asks for none"
         yield from wrap("", note, label=0)
@@ -210,7 +215,6 @@ def _partition(row: Partition, map_: Map) -> list[str]:
         human_duration(row.default_time) if row.default_time is not None else "limit",
         f"{sums.free_cpus}/{sums.cpus}" if known else f"?/{sums.cpus}",
         _free_gpus(sums, known=known),
-        _who(row),
     ]
 
 
@@ -228,7 +232,7 @@ def _who(row: Partition) -> str:
             parts.append(f"{what} {','.join(allowed) or 'none'}")
     if row.deny_accounts:
         parts.append(f"not accounts {','.join(row.deny_accounts)}")
-    return "; ".join(parts) or "all"
+    return "; ".join(parts) or "everybody"
 
 
 def _queue(jobs: Sequence[QueuedJob]) -> str:

@@ -12,8 +12,8 @@ LABEL = 11
 
 
 def columns() -> int:
-    """The terminal's columns; 80 where there is none."""
-    return max(60, shutil.get_terminal_size((80, 24)).columns)
+    """The terminal's columns; 80 where there is none or fewer, because trimmed numbers would be wrong ones."""
+    return max(80, shutil.get_terminal_size((80, 24)).columns)
 
 
 def wrap(name: str, text: str, *, label: int = LABEL) -> Iterator[str]:
