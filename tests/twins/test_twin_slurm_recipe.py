@@ -79,6 +79,11 @@ def test_slurmds_wait_for_slurmctld_and_all_for_munged() -> None:
     assert {need.port for need in after["slurmd@g1"]} == {0, 4242}
 
 
+def test_slurmd_is_told_of_the_mapped_nodes_hardware() -> None:
+    env = {daemon.name: daemon.env for daemon in recipe_of("slurm").parts(ground()).daemons}
+    assert env["slurmd@g1"]["HWLOC_SYNTHETIC"] == "core:64 pu:1"
+
+
 def test_nodes_are_ready_only_when_they_have_registered() -> None:
     seen = recipe_of("slurm").nodes("g1 idle\ng1 idle\ng2 idle*\ng3 mixed\ng4 down\ng5 drained\n")
     assert {node.name: node.ready for node in seen} == {"g1": True, "g2": False, "g3": True, "g4": False, "g5": False}

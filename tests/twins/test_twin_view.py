@@ -89,6 +89,11 @@ def test_gpus_are_handed_out(aurora: TwinState) -> None:
     assert said(aurora, "srun sh -c 'echo ${CUDA_VISIBLE_DEVICES:-none}'") == "none"
 
 
+def test_jobs_do_not_see_how_slurmd_was_told_of_its_hardware(aurora: TwinState) -> None:
+    assert "HWLOC" not in said(aurora, "srun env")
+    assert said(aurora, "srun -N1 -n64 hostname | sort -u").startswith("aurora-g")
+
+
 def test_more_gpus_than_a_node_has_are_refused(aurora: TwinState) -> None:
     done = shell(aurora, "sbatch --gres=gpu:9 --wrap true")
     assert done.returncode != 0

@@ -166,11 +166,13 @@ class Keeper:
 
     def make_machines(self) -> None:
         """Make the machines of daemons that have to wait, meanwhile."""
-        for daemon in self.waiting:
-            if daemon["view"]:
+        for daemon in list(self.waiting):
+            if daemon["view"] and daemon in self.waiting:
                 hold, self.gates[daemon["name"]] = os.pipe()
                 self.start(daemon, hold)
                 os.close(hold)
+                # What others wait for goes first, however long the line of machines is.
+                self.start_what_can()
 
     def start_what_can(self) -> None:
         """Start every daemon whose needs are there."""
@@ -181,7 +183,10 @@ class Keeper:
             if gate < 0:
                 self.start(daemon)
             else:
-                os.write(gate, b"x")
+                try:
+                    os.write(gate, b"x")
+                except BrokenPipeError:
+                    pass  # its machine died meanwhile, which `see_deaths` tells
                 os.close(gate)
 
     def see_deaths(self) -> None:

@@ -45,7 +45,8 @@ class Slurm:
         served = (up, After(port=ground.ports["slurmctld"]))
         for node in spec.nodes:
             argv = ("slurmd", "-D", "-N", node.name, "-f", conf)
-            daemons.append(Daemon(f"slurmd@{node.name}", node.name, argv, served, ground.ports[node.name]))
+            name, port = f"slurmd@{node.name}", ground.ports[node.name]
+            daemons.append(Daemon(name, node.name, argv, served, port, _hardware(node)))
         mounts = [_CONF, _KEY, _SOCKET, _STATE]
         for node in spec.nodes:
             here = frozenset({node.name})
@@ -96,6 +97,15 @@ def _munged(socket: str, key: str, run: str) -> tuple[str, ...]:
         f"--pid-file={run}/munged.pid",
         f"--seed-file={run}/munged.seed",
     )
+
+
+def _hardware(node: Node) -> dict[str, str]:
+    """What hwloc tells slurmd: the mapped node, not the machine underneath.
+
+    It also takes half of slurmd's start away: no search of the hardware, and none of hwloc's plug-ins (OpenCL, X11).
+    Jobs do not see it. Verified on hwloc 2.9.
+    """
+    return {"HWLOC_SYNTHETIC": f"core:{node.cpus} pu:1", "HWLOC_PLUGINS_PATH": "/var/empty"}
 
 
 def _gpus(node: Node) -> int:
