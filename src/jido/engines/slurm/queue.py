@@ -23,11 +23,14 @@ FIELDS = ("%i", "%T", "%r", "%P", "%N", "%V", "%S", "%e", "%k", "%Z", "%j")
 FORMAT = "\x1e" + "\x1f".join(FIELDS)
 
 # The user's own variables would narrow the look or send it to other clusters. The numeric id is understood by every
-# version, --me only since 20.02. The last line proves that the answer is whole.
+# version, --me only since 20.02; where there is a /proc the shell itself reads it there, because `ps` is to answer at
+# once and a process more costs as much as squeue's own question. The last line proves that the answer is whole.
 _SCRIPT = (
     "unset SQUEUE_ACCOUNT SQUEUE_LICENSES SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_QOS SQUEUE_USERS SQUEUE_ARRAY "
     "SQUEUE_FEDERATION SQUEUE_PRIORITY SLURM_CLUSTERS SLURM_BITSTR_LEN\n"
-    'squeue --noheader --all --states=all --user="$(id -u)" --format="$1" || exit\n'
+    "u=; while read -r k v _; do [ \"$k\" = Uid: ] && u=$v && break; done 2>/dev/null </proc/self/status\n"
+    f"export {' '.join(f'{name}={value}' for name, value in CLOCK.items())}\n"
+    'squeue --noheader --all --states=all --user="${u:-$(id -u)}" --format="$1" || exit\n'
     "printf '\\036end\\n'\n"
 )
 
@@ -38,7 +41,7 @@ _ID = re.compile(r"(\d+)(?:_(\d+|\[[^\]]*\]?\S*))?(?:\+(\d+))?")
 
 def ask_queue(parse: Callable[[Reply], dict[str, Sighting]]) -> Ask[dict[str, Sighting]]:
     """The look at my queue with a parser of its rows."""
-    return Ask(Command(argv=("sh", "-c", _SCRIPT, "sh", FORMAT), env=CLOCK), parse)
+    return Ask(Command(argv=("sh", "-c", _SCRIPT, "sh", FORMAT)), parse)
 
 
 def find(tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:
