@@ -28,7 +28,7 @@ FORMAT = "\x1e" + "\x1f".join(FIELDS)
 _SCRIPT = (
     "unset SQUEUE_ACCOUNT SQUEUE_LICENSES SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_QOS SQUEUE_USERS SQUEUE_ARRAY "
     "SQUEUE_FEDERATION SQUEUE_PRIORITY SLURM_CLUSTERS SLURM_BITSTR_LEN\n"
-    "u=; while read -r k v _; do [ \"$k\" = Uid: ] && u=$v && break; done 2>/dev/null </proc/self/status\n"
+    'u=; while read -r k v _; do [ "$k" = Uid: ] && u=$v && break; done 2>/dev/null </proc/self/status\n'
     f"export {' '.join(f'{name}={value}' for name, value in CLOCK.items())}\n"
     'squeue --noheader --all --states=all --user="${u:-$(id -u)}" --format="$1" || exit\n'
     "printf '\\036end\\n'\n"
