@@ -6,12 +6,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; ``--version`` answers before anything heavy is imported."""
+    """Run the command line; ``--version`` and a ``ps`` that changed nothing answer before the heavy imports."""
     if sys.argv[1:] in (["--version"], ["-V"]):
         from jido import __version__
 
         print(f"jido {__version__}")
         return
+    if sys.argv[1:] == ["ps"]:
+        from jido.cli import again
+
+        if again.told():
+            return
     from jido.cli.app import run
 
     run()

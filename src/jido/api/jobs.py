@@ -14,8 +14,8 @@ from jido.api.cluster import Cluster
 from jido.config import clusters, places
 from jido.errors import CommandFailed, InputError, JidoError
 from jido.jobs.ledger import Ledger, Run
-from jido.jobs.status import refresh as look
-from jido.model.command import Command
+from jido.jobs.status import look
+from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
 from jido.transports.base import ask
 
@@ -201,19 +201,27 @@ class Look(msgspec.Struct, frozen=True):
     Attributes:
         runs: In the order they were asked for.
         problems: By cluster, why it could not be asked; its runs are as last seen.
+        alone: By cluster that was asked, the one reply that all of it rests on; None where it took several.
     """
 
     runs: tuple[Run, ...]
     problems: dict[str, JidoError]
+    alone: dict[str, Reply | None] = {}
 
 
-def refresh(runs: Sequence[Run]) -> Look:
-    """Look at runs on all their clusters at once: one look a cluster, side by side."""
+def refresh(runs: Sequence[Run], *, ready: Reply | None = None) -> Look:
+    """Look at runs on all their clusters at once: one look a cluster, side by side.
+
+    Args:
+        runs: The runs; settled ones are not asked about.
+        ready: What a cluster answered a moment ago; see `jido.jobs.status.look`.
+    """
     open_: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         if not run.settled:
             open_.setdefault((run.cluster, run.engine), []).append(run)
     problems: dict[str, JidoError] = {}
+    alone: dict[str, Reply | None] = {}
     book = ledger()
 
     def one(key: tuple[str, str]) -> None:
@@ -221,7 +229,10 @@ def refresh(runs: Sequence[Run]) -> Look:
         own = Ledger(book.file)
         try:
             cluster = Cluster(key[0])
-            look(cluster.transport, cluster.engine_named(key[1]), own, open_[key])
+            said = ready if ready and ready.host == key[0] else None
+            looked = look(cluster.transport, cluster.engine_named(key[1]), own, open_[key], ready=said)
+            # One name may stand for two engines, when it was given anew: then no reply is alone.
+            alone[key[0]] = None if key[0] in alone else looked.alone
         except JidoError as error:
             problems[key[0]] = error
         finally:
@@ -232,7 +243,15 @@ def refresh(runs: Sequence[Run]) -> Look:
     elif open_:
         with ThreadPoolExecutor(max_workers=min(8, len(open_))) as pool:
             list(pool.map(one, open_))
-    return Look(tuple(book.get(run.number) for run in runs), problems)
+    return Look(tuple(book.get(run.number) for run in runs), problems, alone)
+
+
+def words(cluster: str, command: Command, mark: str) -> list[str] | None:
+    """The words that ask a cluster a command over its standing connection; None where it is not reached by ssh."""
+    from jido.transports.openssh import OpenSSH
+
+    transport = Cluster(cluster).transport
+    return transport.words(command, mark) if isinstance(transport, OpenSSH) else None
 
 
 def cancel(runs: Sequence[Run]) -> Look:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from jido.cli.columns import aligned
 from jido.errors import CommandFailed, JidoError
 from jido.model.document import plain
 from jido.model.units import human_duration
@@ -94,13 +95,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
         Lines without trailing spaces.
     """
     to_right = set(right.split())
-    cells = [list(header), *[[cell.replace("\n", "\\n") for cell in row] for row in rows]]
-    columns = [max(width(row[i]) for row in cells) for i in range(len(header))]
-    lines = []
-    for number, row in enumerate(cells):
-        line = "  ".join(pad(cell, columns[i], right=header[i] in to_right) for i, cell in enumerate(row)).rstrip()
-        lines.append(" " * indent + (style(line, bold=True) if number == 0 else line))
-    return "\n".join(lines)
+    head, *lines = aligned(measured([header, *rows]), [title in to_right for title in header])
+    return "\n".join(" " * indent + line for line in (style(head, bold=True), *lines))
+
+
+def measured(rows: Sequence[Sequence[str]]) -> list[list[tuple[str, int]]]:
+    """Cells with the terminal columns that each takes; line breaks become visible."""
+    return [[(cell, width(cell)) for cell in (text.replace("\n", "\\n") for text in row)] for row in rows]
 
 
 def ago(seconds: float | None) -> str:

@@ -12,7 +12,7 @@ import click
 from jido.cli import draw
 from jido.jobs.ledger import Run
 from jido.model.job import State
-from jido.model.units import human_duration
+from jido.model.spans import waited_and_ran
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,13 +90,7 @@ def state_text(run: Run, stream: Any = None) -> str:
 
 def spans(run: Run, now: float | None = None) -> tuple[str, str]:
     """How long a run waited, and how long it ran, for people."""
-    now = now or time.time()
-    waited = ran = ""
-    if run.submitted:
-        waited = human_duration(max(0.0, round((run.started or run.ended or now) - run.submitted)))
-    if run.started:
-        ran = human_duration(max(0.0, round((run.ended or now) - run.started)))
-    return waited, ran
+    return waited_and_ran(run.submitted, run.started, run.ended, now or time.time())
 
 
 def sentence(run: Run) -> str:
@@ -117,9 +111,13 @@ def _why(run: Run) -> str:
     return f": {run.reason}" if run.reason not in trivial else ""
 
 
-def listing(runs: Sequence[Run]) -> str:
-    """Runs as a table."""
-    rows = []
+HEADER = ("run", "name", "cluster", "job", "state", "where", "waited", "ran", "why")
+TO_RIGHT = "run job waited ran"
+
+
+def rows_of(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """Runs as the rows of a table under `HEADER`."""
+    rows: list[tuple[str, ...]] = []
     for run in runs:
         waited, ran = spans(run)
         rows.append(
@@ -135,5 +133,9 @@ def listing(runs: Sequence[Run]) -> str:
                 _why(run)[2:] or "",
             )
         )
-    header = ("run", "name", "cluster", "job", "state", "where", "waited", "ran", "why")
-    return draw.table(header, rows, right="run job waited ran")
+    return rows
+
+
+def listing(runs: Sequence[Run]) -> str:
+    """Runs as a table."""
+    return draw.table(HEADER, rows_of(runs), right=TO_RIGHT)

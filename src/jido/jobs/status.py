@@ -10,6 +10,8 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from jido.engines.base import Engine
 from jido.jobs.ledger import Ledger, Run
 from jido.jobs.submit import settle
@@ -22,7 +24,26 @@ from jido.transports.base import Transport, ask
 _SLACK = 3600.0
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """Runs of one cluster after a look.
+
+    Attributes:
+        runs: As they stand now, in the order they were asked for.
+        alone: The one reply that all of it rests on; None when none was needed or it took several.
+    """
+
+    runs: list[Run]
+    alone: Reply | None = None
+
+
 def refresh(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Run]) -> list[Run]:
+    """The runs alone of `look`."""
+    return look(transport, engine, ledger, runs).runs
+
+
+def look(
+    transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Run], *, ready: Reply | None = None
+) -> Looked:
     """Look at runs of one cluster and write down what was seen.
 
     Args:
@@ -30,9 +51,7 @@ def refresh(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence
         engine: What runs jobs there.
         ledger: Where it is written down.
         runs: Runs of that cluster.
-
-    Returns:
-        The runs as they stand now, in the same order.
+        ready: A reply of this very moment; where it answers the question about the runs, that is not asked again.
 
     Raises:
         TransportError: The cluster could not be asked; nothing is changed.
@@ -44,10 +63,13 @@ def refresh(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence
         open_ = [ledger.get(run.number) for run in open_]
     asked = [run for run in open_ if run.job and not run.settled]
     if not asked:
-        return [ledger.get(run.number) for run in runs]
-    seen = ask(transport, engine.status([run.job for run in asked]))
+        return Looked([ledger.get(run.number) for run in runs])
+    question = engine.status([run.job for run in asked])
+    reply = ready if ready and ready.command == question.command else transport.run(question.command)
+    seen = question.parse(reply)
     missing = [run for run in asked if not _ours(run, seen.get(run.job))]
     final = [(run, seen[run.job]) for run in asked if run not in missing]
+    several = bool(lost or missing)
     if missing:
         since = min(run.intended for run in missing) - _SLACK
         memory = engine.history([run.job for run in missing], since)
@@ -58,7 +80,7 @@ def refresh(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence
     ledger.saw((run, said) for run, said in final if said.state.ended or not run.state.ended)
     if missing:
         ledger.saw(zip(missing, evidence(transport, missing), strict=True), settle=True)
-    return [ledger.get(run.number) for run in runs]
+    return Looked([ledger.get(run.number) for run in runs], None if several else reply)
 
 
 def _ours(run: Run, seen: Sighting | None) -> bool:

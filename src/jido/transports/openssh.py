@@ -217,6 +217,10 @@ class OpenSSH:
         with _client():
             return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=20).returncode == 0
 
+    def words(self, command: Command, mark: str) -> list[str]:
+        """The words that execute a command over the standing connection, framed by a mark; for who repeats them."""
+        return self._argv(framed(command, mark))
+
     def _argv(self, line: str) -> list[str]:
         return [*ssh_words(self.to, self.control, only_shared=True), "--", self.to.host, line]
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from jido.cli import draw, jobs
+from jido.cli import again, draw, jobs
+from jido.jobs.ledger import Run
+from jido.model.command import Command, Reply
+
+if TYPE_CHECKING:
+    from jido.api.jobs import Look
 
 _LATELY = 86400.0
 
@@ -21,17 +29,22 @@ def ps(everything: bool, on: str | None, offline: bool, as_json: bool) -> None:
     """My runs and how they stand: the open ones and those that ended in the last 24 hours."""
     from jido.api import jobs as api
 
+    plain = not (everything or on or offline or as_json)
+    under = again.circumstances()
     book = api.ledger()
     # Numbers grow with time, so the open ones below the window of recent ones are few and added by themselves.
     shown = {run.number: run for run in book.recent(200, on)} | {run.number: run for run in book.unsettled(on)}
     if not everything:
-        since = time.time() - _LATELY
-        shown = {n: run for n, run in shown.items() if not run.state.ended or (run.ended or run.intended) > since}
+        now = time.time()
+        shown = {n: run for n, run in shown.items() if not run.state.ended or _leaves(run) > now}
     runs = [shown[number] for number in sorted(shown)]
     problems = {}
     if not offline:
-        looked = api.refresh(runs)
+        looked = api.refresh(runs, ready=_heard() if plain else None)
         runs, problems = list(looked.runs), looked.problems
+        if plain and runs and not problems:
+            book.close()
+            _keep(under, runs, looked)
     if as_json:
         draw.emit({"runs": runs, "problems": {name: error.what for name, error in problems.items()}})
     elif runs:
@@ -44,6 +57,44 @@ def ps(everything: bool, on: str | None, offline: bool, as_json: bool) -> None:
             draw.say(f"  hint: {error.hint}")
     if not runs and not as_json:
         draw.next_step("jido run --on CLUSTER -- COMMAND")
+
+
+def _heard() -> Reply | None:
+    if again.heard is None:
+        return None
+    (cluster, argv, env), stdout, stderr, at, took = again.heard
+    return Reply(Command(argv, env=env), cluster, 0, stdout, stderr, at, took)
+
+
+def _keep(under: tuple[object, ...], runs: Sequence[Run], looked: Look) -> None:
+    """Keep the table for `jido.cli.again`, where one question to one cluster made it, or none to any."""
+    from jido.api import jobs as api
+
+    if len(looked.alone) > 1:
+        return
+    question, words, answer, mark = None, [], (b"", b""), os.urandom(6).hex()
+    for cluster, reply in looked.alone.items():
+        words = (api.words(cluster, reply.command, mark) if reply and reply.ok else None) or []
+        if not words or reply is None or reply.command.stdin or reply.command.cwd:
+            return
+        question, answer = (cluster, reply.command.argv, reply.command.env), (reply.stdout, reply.stderr)
+    heading = draw.style("\0", bold=True).split("\0")
+    again.keep(
+        under,
+        question,
+        words,
+        mark,
+        answer,
+        draw.measured([jobs.HEADER, *jobs.rows_of(runs)]),
+        [title in jobs.TO_RIGHT.split() for title in jobs.HEADER],
+        [(run.submitted, run.started, run.ended) for run in runs],
+        (heading[0], heading[1]),
+        min((_leaves(run) for run in runs if run.state.ended), default=time.time() + _LATELY),
+    )
+
+
+def _leaves(run: Run) -> float:
+    return (run.ended or run.intended) + _LATELY
 
 
 @click.command()
