@@ -66,7 +66,9 @@ def test_tmp_is_each_machines_own(aurora: TwinState) -> None:
     assert shell(aurora, "srun -w aurora-g1 ls /tmp/mine").returncode != 0
 
 
-@pytest.mark.parametrize("path", ["/data/x", "/home/x", "/data/datasets/x", "/usr/x", "/etc/slurm/x", "/opt/x"])
+@pytest.mark.parametrize(
+    "path", ["/data/x", "/home/x", "/data/datasets/x", "/usr/x", "/etc/slurm/x", "/opt/x", "/run/munge/x"]
+)
 def test_permissions_bite(aurora: TwinState, path: str) -> None:
     assert shell(aurora, f"touch {path}").returncode != 0
 

@@ -11,7 +11,9 @@ from jido.twins.spec import Node, TwinSpec
 
 _CONF = Mount("conf/slurm", "/etc/slurm")
 _KEY = Mount("keys/munge", "/etc/munge", on=frozenset({CONTROL}))
-_SOCKET = Mount("run/munge", "/run/munge", writable=True)
+# Only munged may make or remove its socket; to speak to it a read-only mount is enough.
+_SOCKET = Mount("run/munge", "/run/munge")
+_SOCKET_OWN = Mount("run/munge", "/run/munge", on=frozenset({CONTROL}), writable=True)
 _STATE = Mount("state/slurmctld", "/var/spool/slurmctld", on=frozenset({CONTROL}), writable=True)
 _READY = {"idle", "mixed", "allocated", "completing"}
 
@@ -47,7 +49,7 @@ class Slurm:
             argv = ("slurmd", "-D", "-N", node.name, "-f", conf)
             name, port = f"slurmd@{node.name}", ground.ports[node.name]
             daemons.append(Daemon(name, node.name, argv, served, port, _hardware(node)))
-        mounts = [_CONF, _KEY, _SOCKET, _STATE]
+        mounts = [_CONF, _KEY, _SOCKET, _SOCKET_OWN, _STATE]
         for node in spec.nodes:
             here = frozenset({node.name})
             mounts.append(Mount(f"nodes/{node.name}/slurmd", "/var/spool/slurmd", on=here, writable=True))
