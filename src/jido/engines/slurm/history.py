@@ -118,9 +118,10 @@ def _sighting(
         partition=partition,
         nodes="" if nodes == "None assigned" else given(nodes),
         reason=given(reason) or _step(code, derived),
-        # What a signal ended has no exit code, though Slurm prints 0.
-        code=code if ended and not (signal and code == 0) else None,
-        signal=signal if ended else None,
+        # Slurm prints 0 for what was cancelled, timed out or ended by a signal; that is no exit code of the job's.
+        code=code if ended and (code or (state is State.DONE and not signal)) else None,
+        # 0:125 is its way to say out of memory; signals end at 64.
+        signal=signal if ended and signal and signal <= 64 else None,
         submitted=submitted,
         started=None if waits else begun,
         ended=until if ended else None,

@@ -148,6 +148,8 @@ def number(value: str | None) -> int | None:
 
 def seconds(value: str | None) -> int | None:
     """A duration in seconds, None for no limit, NONE and what cannot be read."""
+    if value is None or len(value) > 32:
+        return None
     try:
         return parse_duration(value or "none")
     except (InputError, ValueError):
