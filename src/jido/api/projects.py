@@ -10,7 +10,7 @@ import msgspec
 
 from jido.api.cluster import Cluster
 from jido.config.project import Project, load
-from jido.errors import InputError
+from jido.errors import ConfigError, InputError
 from jido.layout import making, memory
 from jido.layout.making import Here
 from jido.layout.planning import Layout
@@ -52,7 +52,16 @@ def init_plan(project: Project, cluster: Cluster | None, *, work: str = "") -> I
 
     Raises:
         Refused: Nothing says where, and the map knows no place.
+        ConfigError: `work` is not what jido.toml says.
     """
+    table = project.clusters.get(cluster.name) if cluster else None
+    written = (table.work if table else "") or project.layout.work
+    if work and written and work != written:
+        raise ConfigError(
+            f"--work {work} is not what the file says: work = {written!r}",
+            file=str(project.file or ""),
+            hint="change it there, since every later command goes by the file",
+        )
     layout = _plan(cluster, project, work) if cluster else None
     return InitPlan(project.name, layout, making.missing_here(project))
 
@@ -83,16 +92,17 @@ def init_apply(project: Project, cluster: Cluster | None, planned: InitPlan, *, 
 
 def _plan(cluster: Cluster, project: Project, work: str = "") -> Layout:
     map_ = None if cluster.name == "local" else cluster.map_if_any
-    return plan_layout(project, cluster.name, cluster.destination, map_, cluster.user, work)
+    before = memory.recall(cluster.name, project)
+    return plan_layout(project, cluster.name, cluster.destination, map_, cluster.user, work, before)
 
 
 def workspace(cluster: Cluster, project: Project) -> Workspace:
-    """Where a project lies on a cluster: as it was laid out, else as it would be.
+    """Where a project lies on a cluster: as jido.toml says or as it was laid out, else as it would be.
 
     Raises:
         Refused: It was not laid out, and the map knows no place.
     """
-    return memory.recall(cluster.name, project) or _plan(cluster, project).workspace
+    return _plan(cluster, project).workspace
 
 
 def push(
@@ -132,16 +142,14 @@ def push(
             cause="all of it would be carried to the cluster",
             hint="make a folder for the project and go there: mkdir my-project && cd my-project",
         )
-    place = memory.recall(cluster.name, project)
-    if place is None:
-        layout = _plan(cluster, project)
-        place = layout.workspace
-        if not dry_run:
-            ask(cluster.transport, making.there(layout, project))
-            memory.remember(cluster.name, project, place)
-            say(f"laid out in {place.root} on {cluster.name}: {layout.why}")
-            for warning in layout.warnings:
-                say(f"warning: {warning}")
+    layout = _plan(cluster, project)
+    place = layout.workspace
+    if not dry_run and memory.recall(cluster.name, project) != place:
+        ask(cluster.transport, making.there(layout, project))
+        memory.remember(cluster.name, project, place)
+        say(f"laid out in {place.root} on {cluster.name}: {layout.why}")
+        for warning in layout.warnings:
+            say(f"warning: {warning}")
     done = carry(
         cluster.transport,
         project.folder,

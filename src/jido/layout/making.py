@@ -65,7 +65,9 @@ def there(layout: Layout, project: Project, *, join: bool = False) -> Ask[None]:
 
 
 def _origin(project: Project) -> str:
-    return f"{socket.gethostname()}:{project.folder}"
+    # The shell's $(cat) drops line ends at the end.
+    folder = str(project.folder).replace("\\", "\\\\").replace("\n", "\\n")
+    return f"{socket.gethostname()}:{folder}"
 
 
 class Here(msgspec.Struct, frozen=True):

@@ -60,12 +60,19 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def plan(
-    project: Project, cluster: str, destination: Destination, map_: Map | None, user: str, work: str = ""
+    project: Project,
+    cluster: str,
+    destination: Destination,
+    map_: Map | None,
+    user: str,
+    work: str = "",
+    before: Workspace | None = None,
 ) -> Layout:
     """Choose the folder of a project on a cluster.
 
-    What was said goes first: `work`, ``[clusters.NAME] work``, ``[layout] work``, the address's own. Then the map:
-    a work volume with a folder that is mine, else scratch, else, as the last resort, home.
+    What was said goes first: `work`, ``[clusters.NAME] work``, ``[layout] work``. Then where it was laid out before,
+    the address's own, and the map: a work volume with a folder that is mine, else scratch, else, as the last resort,
+    home.
 
     Args:
         project: The project.
@@ -74,16 +81,21 @@ def plan(
         map_: Its map, if there is one; cluster ``local`` needs none.
         user: Who I am there.
         work: What was said for this once: the folder under which the project goes.
+        before: Where it was laid out before: a map that has changed since does not move a project.
 
     Raises:
         Refused: Nothing says where, and the map knows no place.
     """
     warnings: list[str] = []
-    said = _said(project, cluster, destination, work)
+    said = _said(project, cluster, work)
+    if said is None and before is None and destination.work:
+        said = destination.work, f"the address of {cluster}"
     if said:
         folder, source = said
         parent = _expanded(folder, map_, destination, user)
         root, why = posixpath.join(parent, project.name), f"{parent} because {source} says so"
+    elif before is not None:
+        root, why = before.root, f"{posixpath.dirname(before.root)} because it was laid out there before"
     elif destination.is_local and map_ is None:
         # Projects of equal names must not meet: here their folders tell them apart.
         tag = hashlib.sha256(os.fsencode(project.folder)).hexdigest()[:6]
@@ -106,12 +118,11 @@ def plan(
     )
 
 
-def _said(project: Project, cluster: str, destination: Destination, work: str) -> tuple[str, str] | None:
+def _said(project: Project, cluster: str, work: str) -> tuple[str, str] | None:
     sources = (
         (work, "--work"),
         (project.clusters.get(cluster, ClusterTable()).work, f"[clusters.{cluster}] work in jido.toml"),
         (project.layout.work, "[layout] work in jido.toml"),
-        (destination.work, f"the address of {cluster}"),
     )
     return next(((folder, source) for folder, source in sources if folder), None)
 
