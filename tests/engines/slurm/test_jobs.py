@@ -4,7 +4,7 @@ import pytest
 from recordings import RECORDED, job, said
 
 from jido.engines.slurm import Slurm
-from jido.engines.slurm.queue import folded_tasks, matching
+from jido.engines.slurm.queue import folds, matching
 from jido.engines.slurm.states import exit_of, state_of
 from jido.errors import CommandFailed, InputError, SchedulerDown
 from jido.model.job import Sighting, State
@@ -221,11 +221,19 @@ class TestCancelling:
             ENGINE.cancel([word])
 
 
-def test_folded_array_tasks_are_unfolded() -> None:
-    assert folded_tasks("7_[3-5,9%2]") == {3, 4, 5, 9}
-    assert folded_tasks("7_[0-8:4]") == {0, 4, 8}
-    assert folded_tasks("7_[1-3,...]") == {1, 2, 3}
-    assert folded_tasks("7") == folded_tasks("7_3") == frozenset()
+@pytest.mark.parametrize(
+    ("id_", "tasks"),
+    [
+        ("7_[3-5,9%2]", {3, 4, 5, 9}),
+        ("7_[0-8:4]", {0, 4, 8}),
+        ("7_[1-3,...]", {1, 2, 3}),
+        ("7_[1-2", {1, 2}),
+        ("7", set()),
+        ("7_3", set()),
+    ],
+)
+def test_folded_array_tasks_are_known(id_: str, tasks: set[int]) -> None:
+    assert {task for task in range(20) if folds(id_, task)} == tasks
 
 
 def test_a_whole_array_that_ended_stands_as_its_worst_task() -> None:

@@ -87,7 +87,9 @@ def matching(wanted: Sequence[str], seen: Sequence[Sighting]) -> dict[str, Sight
             out[asked] = exact[asked]
         elif "_" in asked:
             task = asked.partition("_")[2]
-            inside = next((one for one in family if task.isdigit() and int(task) in folded_tasks(one.id)), None)
+            if not re.fullmatch(r"[0-9]{1,9}", task):
+                continue
+            inside = next((one for one in family if folds(one.id, int(task))), None)
             if inside:
                 out[asked] = _named(inside, asked, inside.token)
         elif family:
@@ -139,17 +141,16 @@ def base_id(id_: str) -> str:
     return match[1] if match else id_
 
 
-def folded_tasks(id_: str) -> frozenset[int]:
-    """The array tasks behind ``123_[4-9,20-30:5%2]``; what squeue abbreviates with ``...`` is left out."""
+def folds(id_: str, task: int) -> bool:
+    """Whether an array task is one of those behind ``123_[4-9,20-30:5%2]``; ``...`` stands for none."""
     match = re.fullmatch(r"\d+_\[([^\]%]*)(?:%\d+)?\]?.*", id_)
-    tasks: set[int] = set()
     for piece in match[1].split(",") if match else ():
         span = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", piece.strip())
         if span:
-            low, high, step = int(span[1]), int(span[2] or span[1]), int(span[3] or 1)
-            # MaxArraySize is at most 4,000,001.
-            tasks.update(range(low, min(high, low + 4_000_001) + 1, step or 1))
-    return frozenset(tasks)
+            low, high, step = int(span[1]), int(span[2] or span[1]), int(span[3] or 1) or 1
+            if low <= task <= high and (task - low) % step == 0:
+                return True
+    return False
 
 
 _ORDER = (
