@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -97,3 +99,58 @@ def test_links_that_lead_out_stay_behind(finished: Workspace, project: Path, car
 def test_a_role_that_is_none_is_refused(finished: Workspace, project: Path) -> None:
     with pytest.raises(InputError, match="'code'"):
         pull(Local(), finished, RUN, project, what=("code",))
+
+
+_FULL = """
+import sys
+from pathlib import Path
+from jido.errors import DiskFull
+from jido.model.workspace import Workspace
+from jido.transfer import rsync
+from jido.transfer.pull import pull
+from jido.transports.local import Local
+
+root, disk, carrier = sys.argv[1:]
+if carrier == "tar":
+    rsync.here = lambda: False
+try:
+    pull(Local(), Workspace(root), "run", Path(disk))
+except DiskFull as error:
+    print(error)
+else:
+    raise AssertionError("it went in")
+for path in Path(disk, "results", "run").iterdir():
+    assert path.stat().st_size == 100_000 and not path.name.startswith("."), path
+assert list(Path(disk, "results", "run").iterdir())
+"""
+
+
+def test_a_full_disk_here_is_said_to_be_here(workspace: Workspace, tmp_path: Path, carrier: str) -> None:
+    for number in range(30):
+        write(Path(workspace.results("run")), b"f%d" % number, os.urandom(100_000))
+    disk = tmp_path / "full disk"
+    disk.mkdir()
+    mount = ["unshare", "--mount", "--user", "--map-root-user"]
+    inside = 'disk=$1; mount -t tmpfs -o size=2m none "$disk" && shift && exec "$@"'
+    if subprocess.run([*mount, "sh", "-c", inside, "sh", str(disk), "true"], capture_output=True).returncode:
+        pytest.skip("no private mounts here")
+    done = subprocess.run(
+        [
+            *mount,
+            "sh",
+            "-c",
+            inside,
+            "sh",
+            str(disk),
+            sys.executable,
+            "-c",
+            _FULL,
+            workspace.root,
+            str(disk),
+            carrier,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "this machine full" in done.stdout

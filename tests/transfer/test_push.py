@@ -286,6 +286,16 @@ def test_code_that_is_huge_needs_a_yes(project: Path, workspace: Workspace, monk
     with pytest.raises(Refused):
         push(Unused(), project, workspace)
     assert push(Local(), project, workspace, huge=True).tree == there(workspace)
+    # Said once is said: `jido run` pushes on the way and has no such option.
+    (project / "train.py").write_text("changed")
+    assert push(Local(), project, workspace).tree == there(workspace)
+
+
+def test_a_link_that_leads_out_is_noted(project: Path, workspace: Workspace) -> None:
+    (project / "elsewhere").symlink_to("/mnt/big")
+    (project / "inside").symlink_to("deep/../train.py")
+    (note,) = push(Local(), project, workspace).notes
+    assert "elsewhere -> /mnt/big" in note
 
 
 def test_data_is_carried_and_never_deleted(

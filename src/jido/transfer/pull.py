@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from jido.errors import InputError
+from jido.errors import DiskFull, InputError
 from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
 from jido.transfer import rsync
@@ -107,7 +107,7 @@ def pull(
                 part = _tar(transport, workspace.root, paths, folder, patterns, progress)
                 by = "tar"
             elif reply.code != 24:  # 24: a file vanished while it was read, as a running job's may
-                reply.check(f"bringing files to {folder}")
+                _check(reply, folder)
         else:
             part = _tar(transport, workspace.root, paths, folder, patterns, progress)
             by = "tar"
@@ -182,16 +182,37 @@ def _tar(
 ) -> Carried:
     command = Command(("tar", "-cf", "-", "-C", root, *(f"./{path}" for path in paths)), timeout=None)
     live = transport.start(command)
+    broken: Exception | None = None
+    carried = Carried(0, 0)
     try:
         live.stdin.close()
-        carried = _unpack(live.stdout, folder, patterns, progress)
+        try:
+            carried = _unpack(live.stdout, folder, patterns, progress)
+        except (tarfile.TarError, OSError) as error:
+            broken = error
+            live.stdout.close()  # So that the other side ends too.
         code = live.wait()
         complaint = live.stderr.read()
     finally:
         live.stop()
-    # GNU tar ends with 1 when a file changed while it was read, as a running job's log does.
-    Reply(command, transport.host, 0 if code == 1 else code, b"", complaint).check(f"bringing files to {folder}")
+    if isinstance(broken, OSError):
+        code, complaint = 1, f"{broken.strerror}: {broken.filename}".encode("utf-8", "replace")
+    elif broken:
+        code, complaint = code or 1, complaint or str(broken).encode()
+    elif code == 1:
+        code = 0  # GNU tar: a file changed while it was read, as a running job's log does.
+    _check(Reply(command, transport.host, code, b"", complaint), folder)
     return carried
+
+
+def _check(reply: Reply, folder: Path) -> None:
+    """As `Reply.check`; a full disk is the one here."""
+    try:
+        reply.check(f"bringing files to {folder}")
+    except DiskFull as error:
+        error.what = f"bringing files to {folder} found the disk of this machine full"
+        error.hint = "free some space, then repeat the command: what has arrived is not fetched again"
+        raise
 
 
 def _unpack(source: IO[bytes], folder: Path, patterns: Sequence[str], progress: Progress) -> Carried:

@@ -91,6 +91,9 @@ def push(
     """
     began = time.monotonic()
     role = "data" if data else "code"
+    # Who said yes to much code once means it: the commands that push on the way need no option of their own.
+    before = records.last(transport.host, workspace.root, role)
+    huge = huge or (before is not None and _is_huge(before.entries))
     for attempt in range(3):
         manifest = _look(folder, role, tuple(ignore), workspace, huge)
         job = _Push(transport, folder / "data" if data else folder, workspace.root, role, manifest, progress)
@@ -113,15 +116,19 @@ def _look(folder: Path, role: str, ignore: tuple[str, ...], workspace: Workspace
             raise InputError(f"there is no folder {source}", hint="put the project's datasets there")
         return files.everything(source)
     manifest = files.code(folder, ignore, Path(workspace.root))
-    if not huge and (manifest.size > HUGE_BYTES or len(manifest.entries) > HUGE_FILES):
+    if not huge and _is_huge(manifest.entries):
         rows = [f"{human_size(size):>6} {count:>7} files  {path}" for path, size, count in manifest.heaviest()]
         raise Refused(
             f"{folder} holds {human_size(manifest.size)} in {len(manifest.entries)} files, which is much for code",
             cause="most of it is in\n" + "\n".join(rows),
             hint="add what is not code to .jidoignore, datasets belong in data/ (`jido push --data`); "
-            "if all of it is meant: --yes",
+            "if all of it is meant: `jido push --yes`",
         )
     return files.read(folder, manifest)
+
+
+def _is_huge(entries: Sequence[Entry]) -> bool:
+    return len(entries) > HUGE_FILES or sum(entry.size for entry in entries) > HUGE_BYTES
 
 
 class _Push:
@@ -139,7 +146,14 @@ class _Push:
         self.tree = manifest.tree if role == "code" else _data_tree(manifest)
 
     def result(self, sent: Sequence[Entry] = (), **fields: object) -> Pushed:
-        notes = [f"left out, neither file nor folder: {os.fsdecode(path)!r}" for path in self.manifest.left_out[:5]]
+        notes = [f"left out, neither file nor folder: {_shown(path)}" for path in self.manifest.left_out[:5]]
+        if self.role == "code":
+            away = [entry for entry in self.manifest.entries if entry.target is not None and _leads_out(entry)]
+            notes += [
+                f"a link that leads out of the project, to what is hardly there: {_shown(entry.path)} -> "
+                f"{_shown(entry.target or b'')}"
+                for entry in away[:3]
+            ]
         return Pushed(
             tree=self.tree,
             role=self.role,
@@ -319,6 +333,11 @@ def _data_tree(manifest: Manifest) -> str:
     for entry in manifest.entries:
         digest.update(b"%r\n" % ((entry.path, entry.same_as),))
     return digest.hexdigest()
+
+
+def _leads_out(entry: Entry) -> bool:
+    goal = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.target or b""))  # noqa: PTH118, PTH120
+    return goal.startswith((b"/", b"../")) or goal == b".."
 
 
 def _shown(path: bytes) -> str:

@@ -38,6 +38,8 @@ _BEGIN = (
     + """\
 token=$3 known=$4
 mkdir -p "$root/$role" "$state"
+# What a push that was killed over there left a day ago.
+find "$state/." ! -name . -prune -name 'incoming.*' -mtime +0 -exec rm -rf {} +
 at=
 if [ -f "$state/$role.tree" ]; then
   at=$(cat "$state/$role.tree")
