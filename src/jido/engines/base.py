@@ -152,7 +152,11 @@ class Engine(ABC):
 
     @abstractmethod
     def submit(self, spec: JobSpec, place: Placement) -> Ask[Submission]:
-        """Hand the job over; the command is executed in the run folder, where the script stands already."""
+        """Hand the job over; the command is executed in the run folder, where the script stands already.
+
+        The parser says *refused* only of a certain no, and raises where the request certainly never reached the
+        engine: SchedulerMissing (no such command) or SchedulerDown. Whatever it does not understand is ambiguous.
+        """
 
     @abstractmethod
     def find(self, tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:

@@ -89,6 +89,15 @@ def test_an_account_that_is_not_mine_is_refused() -> None:
     assert "'grad' is not one of your accounts" in refusal(cluster(), account="grad", partition="debug_ugrad").cause
 
 
+def test_of_my_accounts_one_that_is_let_in_is_named() -> None:
+    mine = cluster(accounts=("grad", "ugrad"))
+    resolved, said = Slurm().plan(JobSpec("n", ("true",), Resources(partition="batch_ugrad")), mine)
+    assert resolved.resources.account == "ugrad"
+    assert "of yours (grad, ugrad) batch_ugrad takes ugrad" in " ".join(said)
+    resolved, _ = Slurm().plan(JobSpec("n", ("true",), Resources(partition="debug_ugrad")), mine)
+    assert resolved.resources.account is None
+
+
 def test_a_denied_account_is_refused() -> None:
     closed_to_me = Partition("big", nodes="g[1-4]", deny_accounts=("ugrad",))
     assert "does not take ugrad" in refusal(cluster(closed_to_me), partition="big").cause

@@ -19,31 +19,56 @@ def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
     if map_ is None or not known:
         return spec, ()
     want = spec.resources
-    said: list[str] = []
     asked = [name for name in (want.partition or "").split(",") if name]
     for name in asked:
         if name not in {one.name for one in known}:
             there = [one.name for one in known]
-            raise Refused(f"{map_.name} has no partition {name!r}", hint=nearest(name, there))
+            hint = f"{nearest(name, there)} if it is new there, map the cluster again: `jido probe {map_.name}`"
+            raise Refused(f"{map_.name} has no partition {name!r}", hint=hint)
     if asked:
         candidates = [one for one in known if one.name in asked]
         reasons = {one.name: _against(one, want, map_) for one in candidates}
         # Slurm starts a job in whichever of its partitions comes first: one that fits is enough.
         if all(reasons.values()):
             raise _refused(want, map_, known, candidates[0], reasons[candidates[0].name])
-        return spec, ()
+        fits = [one for one in candidates if not reasons[one.name]]
+        return _with_account(spec, fits, map_, ())
     default = next((one for one in known if one.default), None)
     if default is not None:
         why = _against(default, want, map_)
         if not why:
-            return spec, (f"partition {default.name}, the cluster's default",)
+            return _with_account(spec, [default], map_, (f"partition {default.name}, the cluster's default",))
     fitting = _fitting(want, map_, known)
     if not fitting:
         first = default or known[0]
         raise _refused(want, map_, known, first, _against(first, want, map_))
     chosen = fitting[0]
-    said.append(f"partition {chosen.name}: {_because(chosen, default, want, map_)}")
-    return msgspec.structs.replace(spec, resources=msgspec.structs.replace(want, partition=chosen.name)), tuple(said)
+    said = (f"partition {chosen.name}: {_because(chosen, default, want, map_)}",)
+    spec = msgspec.structs.replace(spec, resources=msgspec.structs.replace(want, partition=chosen.name))
+    return _with_account(spec, [chosen], map_, said)
+
+
+def _with_account(
+    spec: JobSpec, partitions: Sequence[Partition], map_: Map, said: tuple[str, ...]
+) -> tuple[JobSpec, Sequence[str]]:
+    """Name an account where only some of mine are let in: Slurm would charge my default one and refuse the job."""
+    mine = map_.scheduling.accounts.value or ()
+    welcome = [one for one in mine if all(_lets_in(partition, one) for partition in partitions)]
+    if spec.resources.account or not welcome or len(welcome) == len(mine):
+        return spec, said
+    where = ", ".join(partition.name for partition in partitions)
+    resources = msgspec.structs.replace(spec.resources, account=welcome[0])
+    return (
+        msgspec.structs.replace(spec, resources=resources),
+        (*said, f"account {welcome[0]}: of yours ({', '.join(mine)}) {where} takes {', '.join(welcome)}"),
+    )
+
+
+def _lets_in(partition: Partition, account: str) -> bool:
+    # Slurm heeds DenyAccounts only where AllowAccounts is not given.
+    if partition.allow_accounts is not None:
+        return account in partition.allow_accounts
+    return account not in partition.deny_accounts
 
 
 def _fitting(want: Resources, map_: Map, known: Iterable[Partition]) -> list[Partition]:
@@ -101,12 +126,11 @@ def _account_against(partition: Partition, want: Resources, map_: Map) -> str:
     accounts = (want.account,) if want.account else mine
     if not accounts:
         return ""
-    if partition.allow_accounts is not None and not set(accounts) & set(partition.allow_accounts):
+    if any(_lets_in(partition, account) for account in accounts):
+        return ""
+    if partition.allow_accounts is not None:
         return f"it takes the accounts {', '.join(partition.allow_accounts)}; yours: {', '.join(accounts)}"
-    # Slurm heeds DenyAccounts only where AllowAccounts is not given.
-    if partition.allow_accounts is None and set(accounts) <= set(partition.deny_accounts):
-        return f"it does not take {', '.join(accounts)}"
-    return ""
+    return f"it does not take {', '.join(accounts)}"
 
 
 def _qos_against(partition: Partition, want: Resources) -> str:
