@@ -41,10 +41,23 @@ def read() -> dict[str, Destination]:
         raise ConfigError("the clusters file is not TOML", file=str(file), cause=str(error)) from error
     clusters = {"local": LOCAL}
     for name, table in raw.items():
+        if isinstance(table, dict) and (odd := sorted(table.keys() - set(Destination.__struct_fields__))):
+            raise ConfigError(
+                f"cluster {name!r} has a key {odd[0]!r} that means nothing",
+                file=str(file),
+                key=f"{name}.{odd[0]}",
+                hint=nearest(odd[0], Destination.__struct_fields__),
+            )
         try:
             clusters[name] = msgspec.convert(table, Destination)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"cluster {name!r} is not an address", file=str(file), cause=str(error)) from error
+            raise ConfigError(
+                f"cluster {name!r} is not an address", file=str(file), key=name, cause=str(error)
+            ) from error
+        if name == "local":
+            if not clusters[name].is_local:
+                raise ConfigError("'local' is this machine and has no host", file=str(file), key="local.host")
+            clusters[name] = msgspec.structs.replace(clusters[name], engine=clusters[name].engine or LOCAL.engine)
     return clusters
 
 
@@ -89,7 +102,8 @@ def put(name: str, destination: Destination | None) -> None:
     with (file.parent / ".clusters.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         clusters = read()
-        del clusters["local"]
+        if clusters["local"] == LOCAL:
+            del clusters["local"]
         clusters.pop(name, None)
         if destination is not None:
             clusters[name] = destination

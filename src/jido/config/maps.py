@@ -30,7 +30,7 @@ def versions(cluster: str) -> list[Path]:
 def latest(cluster: str) -> Map | None:
     """The newest map of a cluster, None when it was never probed."""
     files = versions(cluster)
-    return map_from_json(files[-1].read_bytes()) if files else None
+    return map_from_json(files[-1].read_bytes(), str(files[-1])) if files else None
 
 
 def need(cluster: str) -> Map:

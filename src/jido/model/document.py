@@ -43,11 +43,29 @@ def plain(value: Any) -> Any:
 
 def to_json(value: Any) -> bytes:
     """Any of jido's structs as JSON; sizes are bytes, durations seconds."""
-    return msgspec.json.encode(value, enc_hook=_as_number)
+    try:
+        return msgspec.json.encode(value, enc_hook=_as_number)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_encodable(plain(value)))
 
 
-def map_from_json(data: bytes) -> Map:
+def _encodable(value: Any) -> Any:
+    """The same with U+FFFD for bytes that are not UTF-8: a site's file names may hold any, a document none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(one) for one in value]
+    return value
+
+
+def map_from_json(data: bytes, file: str = "") -> Map:
     """Read a map that `to_json` wrote.
+
+    Args:
+        data: The document.
+        file: Its path, for error messages.
 
     Raises:
         ConfigError: It is not a map of this version.
@@ -55,13 +73,13 @@ def map_from_json(data: bytes) -> Map:
     try:
         return msgspec.json.decode(data, type=Map, dec_hook=_read)
     except (msgspec.MsgspecError, InputError, ValueError) as error:
-        raise ConfigError("this is not a jido map", cause=str(error)) from error
+        raise ConfigError("this is not a jido map", file=file, cause=str(error)) from error
 
 
 def map_to_yaml(value: Map) -> str:
     """Write a map for people: ``512G``, ``6-00:00:00``."""
     data = msgspec.to_builtins(value, enc_hook=_as_text)
-    return msgspec.yaml.encode(data).decode()
+    return msgspec.yaml.encode(_encodable(data)).decode()
 
 
 def map_from_yaml(text: str, file: str = "") -> Map:
@@ -75,6 +93,14 @@ def map_from_yaml(text: str, file: str = "") -> Map:
         ConfigError: It is not YAML, or not a map; names the field.
     """
     try:
+        if text.lstrip().startswith("{"):
+            # YAML's reader takes neither JSON's 5e-324 nor its control characters, and needs a hundred times as long.
+            try:
+                return msgspec.json.decode(text, type=Map, dec_hook=_read)
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:
+                pass
         return msgspec.yaml.decode(text.encode(), type=Map, dec_hook=_read)
     except (msgspec.MsgspecError, InputError, ValueError) as error:
         raise ConfigError(

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import msgspec
 
 from jido.model.facts import Fact, Look
+from jido.model.limits import Access, Association, ControlPlane, Qos
+from jido.model.seen import NodeSeen, Speed
 
 SCHEMA = "jido/1"
 
@@ -105,6 +107,7 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
         interconnect: ``infiniband``, ``ethernet``, ... with speed where seen.
         software: Tools at hand on the login node: name to version or path.
         environment: Variables of the login environment that hint at folders and tools.
+        seen: Compute nodes as looks from inside saw them, by node name.
     """
 
     login: tuple[Host, ...] = ()
@@ -112,6 +115,7 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
     interconnect: Fact[tuple[str, ...]] = UNSEEN
     software: Fact[dict[str, str]] = UNSEEN
     environment: Fact[dict[str, str]] = UNSEEN
+    seen: tuple[NodeSeen, ...] = ()
 
 
 class Partition(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -174,6 +178,10 @@ class Scheduling(msgspec.Struct, frozen=True, omit_defaults=True):
         settings: Limits and knobs that concern users, as printed (``MaxArraySize``, ``MinJobAge`` ...).
         accounts: Accounts I may charge.
         qos: QoS I may ask for.
+        associations: My memberships in accounts, with their bounds.
+        qos_rules: Every QoS the scheduler shows me, with its limits.
+        access: The verdict on each partition: may I, and up to what.
+        control: The daemons that steer the cluster.
     """
 
     engine: Fact[str] = UNSEEN
@@ -184,6 +192,10 @@ class Scheduling(msgspec.Struct, frozen=True, omit_defaults=True):
     settings: Fact[dict[str, str]] = UNSEEN
     accounts: Fact[tuple[str, ...]] = UNSEEN
     qos: Fact[tuple[str, ...]] = UNSEEN
+    associations: Fact[tuple[Association, ...]] = UNSEEN
+    qos_rules: Fact[tuple[Qos, ...]] = UNSEEN
+    access: Fact[tuple[Access, ...]] = UNSEEN
+    control: ControlPlane = ControlPlane()
 
 
 class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -203,6 +215,7 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
         quota: My quota in bytes.
         backup: Whether someone backs it up, in words.
         purge: When files are deleted, in words.
+        speed: How fast it was when it was measured, by node.
         note: What a person should know.
         by: Where this row comes from, as `Fact.by`.
     """
@@ -220,6 +233,7 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
     quota: Fact[Bytes] = UNSEEN
     backup: Fact[str] = UNSEEN
     purge: Fact[str] = UNSEEN
+    speed: tuple[Speed, ...] = ()
     note: str = ""
     by: str = ""
 

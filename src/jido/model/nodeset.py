@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from jido.errors import InputError
 
-_LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$", re.DOTALL)
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
+
+# More nodes than any cluster has: a slip of the hand in a range, rather than a set.
+_MOST = 1_000_000
 
 
 def _split(text: str) -> list[str]:
@@ -31,8 +34,12 @@ def _split(text: str) -> list[str]:
 def _ranges(text: str, whole: str) -> Iterator[str]:
     for piece in text.split(","):
         low, dash, high = piece.strip().partition("-")
-        if not low.isdigit() or (dash and not high.isdigit()):
+        if not (low + high).isascii() or not low.isdigit() or (dash and not high.isdigit()):
             raise InputError(f"cannot read {whole!r} as a node set", cause=f"{piece!r} is not a range")
+        size = int(high or low) - int(low)
+        if not 0 <= size < _MOST:
+            why = "ends before it begins" if size < 0 else f"holds more than {_MOST} names"
+            raise InputError(f"cannot read {whole!r} as a node set", cause=f"{piece!r} {why}")
         # Zero padding belongs to the name: g[01-03] are g01, g02, g03.
         width = len(low) if low.startswith("0") else 0
         for number in range(int(low), int(high or low) + 1):
@@ -63,29 +70,39 @@ def expand(text: str) -> list[str]:
     return list(dict.fromkeys(name for part in _split(text) for name in _expand_one(part, text)))
 
 
-def _natural(name: str) -> list[tuple[int, int | str]]:
-    return [(0, int(bit)) if bit.isdigit() else (1, bit) for bit in re.split(r"(\d+)", name) if bit]
+def _natural(name: str) -> tuple[list[tuple[int, int | str]], str]:
+    # The name itself decides between g1 and g01.
+    bits = [bit for bit in re.split(r"([0-9]+)", name) if bit]
+    return [(0, int(bit)) if "0" <= bit[0] <= "9" else (1, bit) for bit in bits], name
 
 
 def fold(names: Iterable[str]) -> str:
-    """The shortest bracket expression on the last number of each name; `expand` gives the names back."""
+    """A short bracket expression on the last number of each name; `expand` gives the names back.
+
+    Args:
+        names: Host names: without comma, brackets or blanks at their ends, and not empty.
+    """
     groups: dict[tuple[str, str, int], list[int]] = {}
-    plain = []
+    padded: set[tuple[str, str, int]] = set()
+    plain, numbered = [], []
     for name in sorted(set(names), key=_natural):
-        match = _LAST_NUMBER.match(name)
+        match = _LAST_NUMBER.fullmatch(name)
         if not match:
             plain.append(name)
             continue
         head, digits, tail = match.groups()
-        width = len(digits) if digits.startswith("0") and len(digits) > 1 else 0
-        # Without padding any width folds; with it, all names of a bracket must share the width.
-        key = (head, tail, width)
-        groups.setdefault(key, []).append(int(digits))
+        numbered.append((head, digits, tail))
+        if digits.startswith("0") and len(digits) > 1:
+            padded.add((head, tail, len(digits)))
+    for head, digits, tail in numbered:
+        # Without padding any width folds; g08 and g10 fold as one padded pair, because their widths agree.
+        key = (head, tail, len(digits))
+        groups.setdefault(key if key in padded else (head, tail, 0), []).append(int(digits))
     out = list(plain)
     for (head, tail, width), numbers in groups.items():
         spans: list[list[int]] = []
         for number in numbers:
-            if spans and number == spans[-1][1] + 1 and (not width or len(str(number)) <= width):
+            if spans and number == spans[-1][1] + 1:
                 spans[-1][1] = number
             else:
                 spans.append([number, number])

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 from jido.errors import InputError
+from jido.model.spans import human_duration as human_duration
 
 _SLURM = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
-_HUMAN = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?)")
+_HUMAN = re.compile(r"(\d+(?:\.\d+)?)\s*(days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms])(?![a-z])")
 _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTPE]?)(?:i?B?|[nc])?", re.IGNORECASE)
 _POWERS: dict[str, int] = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -61,25 +62,6 @@ def slurm_duration(seconds: int | None) -> str:
     return f"{days}-{clock}" if days else clock
 
 
-def human_duration(seconds: float | None) -> str:
-    """Write a span for people with at most two units: ``6d``, ``3h20m``, ``12.4s``; None is ``no limit``."""
-    if seconds is None:
-        return "no limit"
-    if seconds < 0:
-        return "-" + human_duration(-seconds)
-    if seconds < 60:
-        return f"{seconds:.1f}s" if seconds != int(seconds) else f"{int(seconds)}s"
-    left = int(seconds)
-    parts = []
-    for unit, size in _UNIT_SECONDS.items():
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-        elif parts:
-            break
-    return "".join(parts[:2])
-
-
 def parse_size(text: str | int, default_unit: str = "") -> int:
     """Read a size: ``512G``, ``29.5G``, ``91T``, ``1048576``.
 
@@ -100,7 +82,8 @@ def parse_size(text: str | int, default_unit: str = "") -> int:
         raise InputError(f"cannot read {text!r} as a size", hint="write 512M, 29G or 1.5T")
     unit = match[2].upper() or default_unit
     scale = int(1024 ** _POWERS[unit])
-    return int(float(match[1]) * scale)
+    # A float holds whole bytes only up to 8 PiB.
+    return int(float(match[1]) * scale) if "." in match[1] else int(match[1]) * scale
 
 
 def human_size(count: float | None) -> str:

@@ -63,6 +63,6 @@ def folder_name(text: str) -> str:
     """
     composed = unicodedata.normalize("NFC", text)
     safe = re.sub(r"[^\w.-]+", "-", composed).strip("-.")
-    while len(safe.encode()) > 100:
-        safe = safe[:-1]
-    return safe or "project"
+    # Cut by bytes, as folders count; half a character at the end goes.
+    short = safe.encode()[:100].decode("utf-8", "ignore").strip("-.")
+    return short or "project"
