@@ -28,7 +28,8 @@ def ended(site: Site, number: int) -> None:
 
 
 def test_a_run_gets_the_paths_of_the_contract_and_leaves_its_end(site: Site) -> None:
-    shown = "for v in CODE DATA LOCAL CHECKPOINTS RESULTS CACHE RUN; do eval 'printf \"%s=%s|\" '$v' \"$JIDO_'$v'\"'; done"
+    names = "CODE DATA LOCAL CHECKPOINTS RESULTS CACHE RUN"
+    shown = f"for v in {names}; do eval 'printf \"%s=%s|\" '$v' \"$JIDO_'$v'\"'; done"
     run = site.submit("sh", "-c", f'{shown}; pwd >"$JIDO_RESULTS/where"; echo "$HF_HOME"', env={"X": HOSTILE})
     ended(site, run.number)
     run = site.ledger.get(run.number)
