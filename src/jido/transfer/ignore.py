@@ -43,6 +43,9 @@ class Rules:
         spec = GitIgnoreSpec.from_lines(re.sub(r"(?:/\*\*)+(/?) *$", r"/**/*\1", line) for line in lines)
         found = ((pattern.include, pattern.regex) for pattern in spec.patterns)
         self.patterns = [(bool(include), regex) for include, regex in found if include is not None and regex][::-1]
+        # One search says no for most paths; only the others are asked about pattern by pattern.
+        parts = (regex.pattern.replace("?P<ps_d>", "?:") for _, regex in self.patterns)
+        self.any = re.compile("|".join(f"(?:{part})" for part in parts) if self.patterns else "(?!)")
 
     def ignores(self, path: bytes, *, is_folder: bool) -> bool:
         """Whether a path, relative to the project, is left out; the folders above it are known not to be."""
@@ -50,7 +53,7 @@ class Rules:
         while rules is not None:
             inside = path[len(rules.folder) + 1 :] if rules.folder else path
             text = _text(inside) + ("/" if is_folder else "")
-            for include, regex in rules.patterns:
+            for include, regex in rules.patterns if rules.any.search(text) else ():
                 if any(_itself(match, text) for match in regex.finditer(text)):
                     return include
             rules = rules.above

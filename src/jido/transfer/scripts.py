@@ -105,6 +105,8 @@ trap 'rm -rf "$in"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 mkdir "$in"
 tar -xof - -C "$in"
+# A first copy goes in as a whole.
+if rmdir "$root/$role" 2>/dev/null; then mv "$in" "$root/$role"; exit 0; fi
 cd "$in"
 find . -type d -exec sh -c 'to=$0; for d do shift; set -- "$@" "$to/$d"; done; mkdir -p "$@"' "$root/$role" {} +
 find . -type d -print0 | xargs -0 sh -c 'to=$0; for d do

@@ -16,6 +16,8 @@ from jido.transfer.progress import Progress
 from jido.transfer.rsync import Carried
 from jido.transports.base import Transport
 
+_BLOCK = 1 << 18
+
 
 def send(
     transport: Transport, folder: Path, command: Command, entries: Sequence[Entry], progress: Progress
@@ -70,7 +72,12 @@ def _write(sink: IO[bytes], folder: Path, entries: Sequence[Entry], progress: Pr
     total = sum(entry.size for entry in entries)
     done = 0
     with tarfile.open(
-        fileobj=sink, mode="w|", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
+        fileobj=sink,
+        mode="w|",
+        bufsize=_BLOCK,
+        format=tarfile.GNU_FORMAT,
+        encoding="utf-8",
+        errors="surrogateescape",
     ) as stream:
         for number, entry in enumerate(entries, 1):
             info = tarfile.TarInfo("./" + entry.path.decode("utf-8", "surrogateescape"))
