@@ -92,6 +92,18 @@ def test_a_run_can_be_cancelled_and_its_story_says_so(person: Person) -> None:
     assert told[-1] == "cancelled"
 
 
+def test_a_run_waits_for_another_and_does_not_outlive_its_failure(person: Person) -> None:
+    person.types("submit", "--on", "hanok", "--", "sh", "-c", "sleep 1; exit 3")
+    failing = str(person.run()["number"])
+    person.types("submit", "--on", "hanok", "--after", failing, "--", "true")
+    person.types("wait", failing, "last", code=10)
+    run = person.run()
+    assert (run["state"], run["settled"], run["started"]) in [
+        ("cancelled", True, None),
+        ("dependency never satisfied", True, None),
+    ]
+
+
 def test_ctrl_c_stops_following_and_the_job_goes_on(person: Person) -> None:
     process = person.start("run", "--on", "hanok", "--", "sh", "-c", "echo begun; sleep 600")
     assert process.stdout is not None

@@ -82,6 +82,8 @@ def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:
             if not re.fullmatch(r"\d+(_\d+)?(\+\d+)?", id_):
                 raise InputError(f"{id_!r} is not a Slurm job id to wait for", hint="`jido ps` lists your jobs")
         yield "--dependency=afterok:" + ":".join(place.after)
+        # Else a job whose predecessor failed stays in the queue for ever (Slurm's default since 15.08).
+        yield "--kill-on-invalid-dep=yes"
     for option in want.extra:
         yield _extra(option)
 
