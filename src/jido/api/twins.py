@@ -67,7 +67,8 @@ def up(source: str, name: str = "", *, plain: bool = False) -> TwinState:
     """
     from jido import twins
 
-    spec = twins.spec_of(map_of(source))
+    map_ = map_of(source)
+    spec = twins.spec_of(map_)
     name = name or spec.name
     spec = msgspec.structs.replace(spec, name=name)
     taken = clusters.read().get(name)
@@ -78,12 +79,20 @@ def up(source: str, name: str = "", *, plain: bool = False) -> TwinState:
             hint=f"jido twin up {source} --as {name}-twin",
         )
     state = twins.up(spec, folder(name), plain=plain)
-    destination = Destination(host=name, user=state.user, config=str(state.ssh_config), twin=str(state.folder))
+    destination = Destination(
+        host=name, user=state.user, config=str(state.ssh_config), work=_work(map_, state), twin=str(state.folder)
+    )
     if destination != taken:
         # The port and the keys are new: a shared connection of an earlier twin leads nowhere.
         Cluster(name, taken or destination).transport.close()
         clusters.put(name, destination)
     return state
+
+
+def _work(map_: Map, state: TwinState) -> str:
+    """Where projects go in a plain twin, whose volumes are folders that no probe can recognise; else the map's own."""
+    tiers = [volume.path for volume in map_.storage.volumes if volume.tier.value == "work"] * (state.mode == "plain")
+    return next((str(state.volumes[path] / state.user) for path in tiers if path in state.volumes), "")
 
 
 def every() -> dict[str, TwinState]:

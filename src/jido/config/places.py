@@ -47,7 +47,12 @@ def runtime() -> Path:
     """
     home = os.environ.get("JIDO_HOME")
     base = os.environ.get("XDG_RUNTIME_DIR")
-    if base and not home and len(base) < _SOCKET_ROOM - 5 and os.access(base, os.W_OK):
+    inside = _folder("", "", "run") if home else None
+    if inside and len(os.fsencode(inside)) < _SOCKET_ROOM:
+        # What JIDO_HOME moves goes away with it; only a long path needs a folder elsewhere for its sockets.
+        folder = inside
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    elif base and not home and len(base) < _SOCKET_ROOM - 5 and os.access(base, os.W_OK):
         folder = Path(base) / "jido"
     else:
         tag = f"-{zlib.crc32(os.fsencode(home)):08x}" if home else ""
