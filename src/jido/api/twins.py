@@ -90,7 +90,7 @@ def up(source: str, name: str = "", *, plain: bool = False) -> TwinState:
 
 
 def _work(map_: Map, state: TwinState) -> str:
-    """Where projects go in a plain twin, whose volumes are folders that no probe can recognise; else the map's own."""
+    """Where projects go in a plain twin, whose volumes no probe can recognise; empty leaves it to the map."""
     tiers = [volume.path for volume in map_.storage.volumes if volume.tier.value == "work"] * (state.mode == "plain")
     return next((str(state.volumes[path] / state.user) for path in tiers if path in state.volumes), "")
 
