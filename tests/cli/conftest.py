@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import pytest
+from spoken import Jido, Said
 
 from jido.cli.app import run
-
-
-class Said(NamedTuple):
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Jido = Callable[..., Said]
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from spoken import Jido
 
-from conftest import Jido
 from jido.config import clusters, maps
 from jido.model.command import Command
 from jido.testing.sshd import Server

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from spoken import Jido
 
-from conftest import Jido
 from jido.config import clusters, maps
 from jido.model.destination import Destination
 from jido.model.map import Map

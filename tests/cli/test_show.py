@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from spoken import Jido
 
-from conftest import Jido
 from jido.cli import draw
 from jido.config import clusters, maps
 from jido.model.destination import Destination

@@ -41,8 +41,7 @@ def mapped(findings: dict[str, Finding], *, told: str = "", name: str = "site") 
 LUSTRE = {
     "id": said("uid=50123(u50123) gid=7001(domain users) groups=7001(domain users),7400(ai-lab),7401(외부 협력)\n"),
     "home": said("/users/u50123\0/users/u50123\0/bin/bash\0"),
-    "hostname": said("login1.cluster.example\n"),
-    "uname": said("Linux 4.18.0-477.el8.x86_64 x86_64\n"),
+    "uname": said("Linux login1.cluster.example 4.18.0-477.el8.x86_64 x86_64\n"),
     "os": said('NAME="Rocky Linux"\nVERSION_ID="8.8"\nPRETTY_NAME="Rocky Linux 8.8 (Green Obsidian)"\n'),
     "cpus": said("128\n"),
     "memory": said("MemTotal:       527977468 kB\nMemFree: 1 kB\n"),
@@ -97,8 +96,6 @@ DEAD_NFS = LUSTRE | {
 BUSYBOX = {
     "id": said("uid=0(root) gid=0(root)\n"),
     "home": said("/root\0/\0/bin/ash\0"),
-    "hostname": said("", 127, "sh: hostname: not found\n"),
-    "uname": said("Linux 6.1.0 armv7l\n"),
     "cpus": said("4\n"),
     "environment": said("", 1),
     "df/": said(

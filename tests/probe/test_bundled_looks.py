@@ -78,18 +78,33 @@ def test_a_look_that_hangs_is_left_behind_and_hangs_nobody_else(stuck: str, tmp_
     assert found["other"].stdout == b"fine\n"
 
 
-def test_where_timeout_is_missing_the_deadline_still_holds(tmp_path: Path) -> None:
+def sleeping(seconds: str) -> bool:
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    return f"sleep {seconds}" in listed.splitlines()
+
+
+def test_where_ps_is_missing_a_hung_looks_family_is_ended_all_the_same(tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in ("sh", "mktemp", "mkfifo", "rm", "cp", "mkdir", "cat", "wc", "sleep", "date"):
         (tools / name).symlink_to(f"/usr/bin/{name}" if Path(f"/usr/bin/{name}").exists() else f"/bin/{name}")
-    question = bundle(
-        [Part("stuck", "trap '' TERM; exec sleep 1000", limit=0.2), Part("other", "echo fine", limit=0.2)]
-    )
+    seconds = f"32{os.getpid() % 100000:05d}"
+    parts = [Part("stuck", f"trap '' TERM; (sleep {seconds}; :); :", limit=0.2), Part("other", "echo fine")]
+    question = bundle(parts)
     command = Command(argv=question.command.argv, stdin=question.command.stdin, env={"PATH": str(tools)}, timeout=30)
+    began = time.monotonic()
     found = question.parse(Local().run(command))
+    assert time.monotonic() - began < 8
     assert found["stuck"].code is None
     assert found["other"].stdout == b"fine\n"
+    assert not sleeping(seconds)
+
+
+def test_each_look_has_a_limit_of_its_own() -> None:
+    parts = [Part("short", "sleep 30", limit=0.3), Part("long", "sleep 2; echo done", limit=20)]
+    found = ask(Local(), bundle(parts))
+    assert found["short"].code is None
+    assert found["long"].stdout == b"done\n"
 
 
 def test_a_look_that_does_not_apply_is_missing_and_not_executed(tmp_path: Path) -> None:
@@ -97,16 +112,40 @@ def test_a_look_that_does_not_apply_is_missing_and_not_executed(tmp_path: Path) 
     parts = [
         Part("folder", f"touch {mark}", needs="[ -d /no/such/folder ]"),
         Part("program", f"touch {mark}", needs="command -v no-such-program"),
-        Part("there", "echo yes", needs="[ -d / ]"),
+        Part("quick", f"touch {mark}", quick="case $HOME in */nobody) ;; *) false;; esac"),
+        Part("there", "echo yes", needs="[ -d / ]", quick="true"),
     ]
     found = ask(Local(), bundle(parts))
-    assert found["folder"].code == found["program"].code == MISSING
+    assert found["folder"].code == found["program"].code == found["quick"].code == MISSING
     assert found["there"].stdout == b"yes\n"
     assert not mark.exists()
 
 
+def test_looks_none_of_which_applies_come_back_at_once() -> None:
+    found = ask(Local(), bundle([Part(f"no{n}", "sleep 5", quick="false") for n in range(100)]))
+    assert {finding.code for finding in found.values()} == {MISSING}
+    assert ask(Local(), bundle([])) == {}
+
+
+def test_a_look_may_do_to_its_shell_what_it_likes() -> None:
+    scripts = [
+        "exit 5",
+        "exec true",
+        "trap 'exit 6' 0; false",
+        "kill -9 $$ && :",
+        "set -eu; : $unset",
+        "eval '(' ; :",
+        "cd /; unset PATH; j_d=/x; j_end=1",
+    ]
+    parts = [Part(f"odd{n}", script.replace("$$", "$(exec sh -c 'echo $PPID')")) for n, script in enumerate(scripts)]
+    found = ask(Local(), bundle([*parts, Part("fine", "echo fine")]))
+    assert [found[f"odd{n}"].code for n in range(3)] == [5, 0, 6]
+    assert all(finding.code is not None for finding in found.values())
+    assert found["fine"].text == "fine\n"
+
+
 def test_common_functions_are_there_for_those_who_want_them() -> None:
-    found = ask(Local(), bundle([Part("say", 'eval "$jido_common"; hello you')], common='hello() { echo "hi $1"; }'))
+    found = ask(Local(), bundle([Part("say", "hello you")], common='hello() { echo "hi $1"; }'))
     assert found["say"].stdout == b"hi you\n"
 
 
@@ -171,5 +210,4 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     mark = f"31{os.getpid() % 100000:05d}"
     ask(Local(), bundle([Part("stuck", f"trap '' TERM; sleep {mark}", limit=0.2), Part("fine", "echo")]))
     assert list(room.iterdir()) == []
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-    assert f"sleep {mark}" not in [line for line in listed.splitlines() if line.startswith("sleep")]
+    assert not sleeping(mark)

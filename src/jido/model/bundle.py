@@ -1,9 +1,12 @@
 """Several looks in one remote exec: side by side, each with its own time limit, framed so that noise is harmless.
 
 A bundle is a POSIX shell script. Every look writes into a file of its own in a private temporary folder and reports
-its end through a FIFO; whoever has not reported by the deadline is killed and *not waited for*, because a process
-that hangs on a dead NFS mount cannot be killed at all. At the end the script prints each look's code and output
-behind a line with a random mark and the output's length in bytes.
+its end through a FIFO; whoever has not reported by its limit is ended and *not waited for*, because a process that
+hangs on a dead NFS mount cannot be killed at all. At the end the script prints each look's code and output behind a
+line with a random mark and the output's length in bytes.
+
+Its time goes to processes, so it starts as few as it can: a look is a branch of the shell itself, not a shell of its
+own under ``timeout``; one alarm clock serves all; the time is read from ``/proc/uptime``.
 """
 
 from __future__ import annotations
@@ -27,8 +30,9 @@ class Part(msgspec.Struct, frozen=True):
         script: POSIX shell text.
         limit: Seconds it may take.
         needs: A shell condition of builtins, e.g. ``[ -d /data ]`` or ``command -v sinfo``. Where it does not hold
-            the look is not executed and ends with `MISSING`, as a missing program would: a hundred questions that
-            do not apply cost nothing.
+            the look is not executed and ends with `MISSING`, as a missing program would.
+        quick: The same for a condition that touches no file system and so cannot hang: a hundred questions that do
+            not apply cost nothing.
         typed: The command as a person would type it; empty where that is `script`.
     """
 
@@ -36,6 +40,7 @@ class Part(msgspec.Struct, frozen=True):
     script: str
     limit: float = 10.0
     needs: str = ""
+    quick: str = ""
     typed: str = ""
 
     @property
@@ -73,71 +78,102 @@ class Finding(msgspec.Struct, frozen=True):
 # `exec 3<>fifo` keeps the FIFO open for reading and writing, so that no writer blocks before the first read; POSIX
 # leaves that undefined, Linux, the BSDs and macOS define it. All of it is one compound command, so that a script cut
 # off by a lost connection is not executed at all. /tmp comes before $TMPDIR, which may be on a mount that is dead.
-# Time is read from /proc/uptime because that takes no process, and processes are what a probe's time goes to.
 _PROLOGUE = """\
 {
 LC_ALL=C; export LC_ALL; unset LANGUAGE
 umask 077
-for d in /tmp /dev/shm /var/tmp "${TMPDIR:-/tmp}" "$HOME"; do
-  d=$(mktemp -d "$d/.jido.XXXXXX" 2>/dev/null) && break
+for j_d in /tmp /dev/shm /var/tmp "${TMPDIR:-/tmp}" "$HOME"; do
+  j_d=$(mktemp -d "$j_d/.jido.XXXXXX" 2>/dev/null) && break
 done
-[ -n "$d" ] || exit 97
-trap 'rm -rf "$d"' 0
+[ -n "$j_d" ] || exit 97
+trap 'rm -rf "$j_d"' 0
 trap 'exit 98' HUP INT PIPE TERM
-mkfifo "$d/ends" || exit 97
-exec 3<>"$d/ends"
-now() { { read -r t t_ </proc/uptime; } 2>/dev/null || t=$(date +%s); }
-end() { now; echo "$2 $t0 $t" >"$d/$1.end"; echo "$1" >&3; }
-now; start=$t
+mkfifo "$j_d/ends" || exit 97
+exec 3<>"$j_d/ends"
+j_now() { { read -r j_t j_r </proc/uptime; } 2>/dev/null || j_t=$(date +%s); }
+j_end() { j_now; echo "$2 $j_a $j_t" >"$j_d/$1.end"; echo "$1" >&3; }
+j_now; j_start=$j_t; j_left={count}; j_no=
 """
 
-# `timeout` ends a look's whole process group; where it is missing the deadline alone bounds it.
+# The outer branch reports, the inner one is the look: whatever it does to itself, its end is seen.
 _LOOK = """\
-( now; t0=$t; r=127; if {needs}; then
-  {{ if command -v timeout >/dev/null; then timeout -k 1 {limit:g} sh -c {script}
-  else sh -c {script} & c=$!; echo "$c" >"$d/{n}.pid"; wait "$c"; fi; }} >"$d/{n}.out" 2>"$d/{n}.err"
-  r=$?; fi; end {n} "$r" ) >/dev/null 2>&1 </dev/null & p{n}=$!
+( j_now; j_a=$j_t; j_c=127; if {needs}; then
+(eval {script}) 3>&- >"$j_d/{n}.out" 2>"$j_d/{n}.err"; j_c=$?; fi; j_end {n} "$j_c" ) >/dev/null 2>&1 </dev/null &
+j_p{n}=$!
+"""
+_QUICK = """\
+if {quick}; then
+{look}else j_no="$j_no {n}"; j_left=$((j_left - 1)); fi
 """
 
-# What is printed was copied first: a look that hangs may still write while its bytes are counted.
-_EPILOGUE = """\
-( sleep {deadline:g} & s=$!; trap 'kill "$s"; exit' TERM; wait "$s"; echo late >&3 ) >/dev/null 2>&1 </dev/null &
-watchdog=$!
-left={count}
-while [ "$left" -gt 0 ]; do
-  read -r who <&3 || break
-  [ "$who" = late ] && break
-  left=$((left - 1))
-done
-kill "$watchdog" 2>/dev/null
-now
-i=0
-while [ "$i" -lt {count} ]; do
-  if [ ! -s "$d/$i.end" ]; then
-    eval "p=\\$p$i"; kill -9 "$p" 2>/dev/null
-    [ -s "$d/$i.pid" ] && read -r p <"$d/$i.pid" && kill -9 "$p" 2>/dev/null
-  fi
-  i=$((i + 1))
-done
-mkdir "$d/c" && cp "$d"/*.out "$d"/*.err "$d/c" 2>/dev/null
-cd "$d/c" || exit 97
-wc -c * >../sizes 2>/dev/null
-while read -r n f; do
-  case $f in
-    *.out) eval "o${{f%.out}}=$n";;
-    *.err) eval "e${{f%.err}}=$n";;
+# At its limit a look's processes, but not its reporter, are asked to end; a second later all of it is killed and
+# counted as ended. They are found by their parents, as job control, which would group them, is not to be had in
+# every shell without a terminal.
+_ALARMS = """\
+j_family() {
+  ps -A -o pid= -o ppid= 2>/dev/null || for j_f in /proc/[0-9]*/stat; do
+    { read -r j_l <"$j_f"; } 2>/dev/null || continue
+    j_a=${j_l%% *}; j_l=${j_l##*\\) }; j_l=${j_l#* }; echo "$j_a ${j_l%% *}"
+  done
+}
+j_late() {
+  j_s=$1; shift; j_listed=
+  for j_i; do
+    [ -s "$j_d/$j_i.end" ] && continue
+    [ -n "$j_listed" ] || { j_family >"$j_d/family"; j_listed=1; }
+    eval "j_o=\\$j_p$j_i"; j_k=$j_o
+    while read -r j_a j_b; do
+      case " $j_k " in *" $j_b "*) j_k="$j_k $j_a";; esac
+    done <"$j_d/family"
+    echo >"$j_d/$j_i.late"; j_any=1
+    if [ "$j_s" = KILL ]; then
+      kill -KILL $j_k 2>/dev/null; eval "j_g$j_i=1"; j_left=$((j_left - 1))
+    else kill -TERM ${j_k#"$j_o"} 2>/dev/null; fi
+  done
+}
+"""
+
+_WAIT = """\
+( exec >/dev/null 2>&1 </dev/null; trap 'kill "$s"; exit' TERM
+for j_w in {alarms}; do sleep "${{j_w%% *}}" & s=$!; wait "$s"; echo "${{j_w#* }}" >&3; done ) &
+j_clock=$!
+j_any=
+while [ "$j_left" -gt 0 ]; do
+  read -r j_m <&3 || break
+  case $j_m in
+{cases}
+    *) eval "j_b=\\${{j_g$j_m-}}"; [ -n "$j_b" ] || j_left=$((j_left - 1));;
   esac
-done <../sizes
-i=0; all=
-while [ "$i" -lt {count} ]; do
-  r="late $start $t"; [ -s "../$i.end" ] && read -r r <"../$i.end"
-  eval "o=\\${{o$i:-0}} e=\\${{e$i:-0}}"
-  printf '\\n{mark} %s %s %s %s\\n' "$i" "$r" "$o" "$e" >"$i.head"
-  all="$all $i.head"; [ "$o" = 0 ] || all="$all $i.out"; [ "$e" = 0 ] || all="$all $i.err"
-  i=$((i + 1))
 done
-printf '\\n{mark} end\\n' >end
-cat $all end
+kill "$j_clock" 2>/dev/null
+j_now
+"""
+
+# Where a look was left behind, copies are printed: it may still write while its bytes are counted.
+_EPILOGUE = """\
+cd "$j_d" || exit 97
+[ -z "$j_any" ] || {{ mkdir c && cp *.out *.err *.late *.end c 2>/dev/null; cd c || exit 97; }}
+wc -c *.out *.err >sizes 2>/dev/null
+while read -r j_b j_f; do
+  case $j_f in
+    *.out) eval "j_o${{j_f%.out}}=$j_b";;
+    *.err) eval "j_e${{j_f%.err}}=$j_b";;
+  esac
+done <sizes
+j_i=-1; j_all=
+while j_i=$((j_i + 1)); [ "$j_i" -lt {count} ]; do
+  case "$j_no " in *" $j_i "*) continue;; esac
+  j_l="late $j_start $j_t"
+  [ -z "$j_any" ] || [ ! -e "$j_i.late" ] || : >"$j_i.end"
+  [ -s "$j_i.end" ] && read -r j_l <"$j_i.end"
+  eval "j_o=\\${{j_o$j_i:-0}} j_e=\\${{j_e$j_i:-0}}"
+  printf '\\n{mark} %s %s %s %s\\n' "$j_i" "$j_l" "$j_o" "$j_e" >"$j_i.head"
+  j_all="$j_all $j_i.head"
+  [ "$j_o" = 0 ] || j_all="$j_all $j_i.out"
+  [ "$j_e" = 0 ] || j_all="$j_all $j_i.err"
+done
+printf '\\n{mark} none%s\\n\\n{mark} end\\n' "$j_no" >end
+cat $j_all end
 cd /
 exit 0
 }}
@@ -151,7 +187,7 @@ def bundle(parts: Sequence[Part], *, common: str = "", mark: str | None = None) 
 
     Args:
         parts: The looks; they run side by side.
-        common: Shell functions that several looks use, by ``eval "$jido_common"``.
+        common: Shell functions that several looks use.
         mark: The framing mark, random unless given (recorded replies need a fixed one).
 
     Returns:
@@ -159,34 +195,53 @@ def bundle(parts: Sequence[Part], *, common: str = "", mark: str | None = None) 
         the noise swallowed, has code None; what it had printed by then is kept.
     """
     mark = mark or f"jido-{os.urandom(8).hex()}"
-    lines = [_PROLOGUE]
-    if common:
-        lines.append(f"jido_common={shlex.quote(common)}; export jido_common\n")
+    lines = [_PROLOGUE.replace("{count}", str(len(parts))), _ALARMS, common, "\n"]
     for number, part in enumerate(parts):
         needs = f"{{ {part.needs}; }} >/dev/null 2>&1" if part.needs else ":"
-        lines.append(_LOOK.format(n=number, needs=needs, limit=part.limit, script=shlex.quote(part.script)))
-    # GNU timeout's own kill needs a second more; past that the look hangs in the kernel.
-    deadline = max((part.limit for part in parts), default=1.0) + 2
-    lines.append(_EPILOGUE.format(deadline=deadline, count=len(parts), mark=mark))
+        look = _LOOK.format(n=number, needs=needs, script=shlex.quote(part.script))
+        lines.append(_QUICK.format(quick=part.quick, look=look, n=number) if part.quick else look)
+    alarms, cases, deadline = _clock(parts)
+    lines.append(_WAIT.format(alarms=alarms, cases=cases))
+    lines.append(_EPILOGUE.format(count=len(parts), mark=mark))
     script = "".join(lines).encode("utf-8", "surrogateescape")
     command = Command(argv=("sh", "-s"), stdin=script, timeout=deadline + 30)
     names = tuple(part.name for part in parts)
     return Ask(command=command, parse=lambda reply: _read(reply, names, mark))
 
 
+def _clock(parts: Sequence[Part]) -> tuple[str, str, float]:
+    """The alarm clock's words, what each of its messages means, and when it rings last."""
+    by_limit: dict[float, list[str]] = {}
+    for number, part in enumerate(parts):
+        by_limit.setdefault(part.limit, []).append(str(number))
+    rings = sorted(
+        (limit + grace, f"{sign}{order}", f"j_late {sign} {' '.join(numbers)}")
+        for order, (limit, numbers) in enumerate(by_limit.items())
+        for sign, grace in (("TERM", 0.0), ("KILL", 1.0))
+    )
+    pauses = [at - before for (at, _, _), before in zip(rings, [0.0, *(at for at, _, _ in rings)], strict=False)]
+    alarms = " ".join(f'"{pause:g} {message}"' for pause, (_, message, _) in zip(pauses, rings, strict=True))
+    cases = "\n".join(f"    {message}) {action};;" for _, message, action in rings)
+    return alarms, cases, rings[-1][0] if rings else 0.0
+
+
 def _read(reply: Reply, names: Sequence[str], mark: str) -> dict[str, Finding]:
     found: dict[str, Finding] = {name: Finding(code=None) for name in names}
-    line = rb"\n" + re.escape(mark.encode()) + rb" (?:(\d+) (\d+|late) ([\d.]+) ([\d.]+) (\d+) (\d+)|end)\n"
+    line = (
+        rb"\n" + re.escape(mark.encode()) + rb" (?:(\d+) (\d+|late) ([\d.]+) ([\d.]+) (\d+) (\d+)|none([ \d]*)|end)\n"
+    )
     heads = list(re.finditer(line, reply.stdout))
     for head, following in pairwise(heads):
-        number, code, t0, t1, out, err = head.groups()
+        number, code, t0, t1, out, err, none = head.groups()
+        for missing in (none or b"").split():
+            if int(missing) < len(names):
+                found[names[int(missing)]] = Finding(code=MISSING)
         middle = head.end() + int(out or 0)
         # Bytes that do not add up were disturbed by somebody else's printing: no finding, rather than a wrong one.
         if number is None or int(number) >= len(names) or following.start() != middle + int(err):
             continue
         found[names[int(number)]] = Finding(
-            # 124 is GNU timeout's code for a look stopped at its limit, 137 for one it had to kill.
-            code=None if code in (b"late", b"124", b"137") else int(code),
+            code=None if code == b"late" else int(code),
             stdout=reply.stdout[head.end() : middle],
             stderr=reply.stdout[middle : following.start()],
             took=max(0.0, _seconds(t1) - _seconds(t0)),

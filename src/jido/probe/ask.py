@@ -10,7 +10,7 @@ from jido.model.bundle import Finding, Part, bundle
 from jido.model.command import Ask
 from jido.model.facts import Look
 from jido.model.map import Map
-from jido.probe.looks import VOLUME, host_looks, volume_looks
+from jido.probe.looks import COMMON, host_looks, volume_looks
 from jido.probe.merge import merge
 from jido.storage.base import StorageKind
 from jido.transports.base import Transport
@@ -25,7 +25,7 @@ def compose(engines: Sequence[Engine], *, mark: str | None = None) -> tuple[list
     """
     # The slow ones begin first.
     parts = [*(part for engine in engines for part in engine.looks()), *reversed(host_looks()), *volume_looks()]
-    return parts, bundle(parts, common=VOLUME, mark=mark)
+    return parts, bundle(parts, common=COMMON, mark=mark)
 
 
 def probe(

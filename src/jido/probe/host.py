@@ -23,10 +23,10 @@ def host(answers: Answers, fallback: str) -> Host:
         fallback: Its name where it did not tell one.
     """
     return Host(
-        name=answers.text("hostname").strip().partition("\n")[0] or fallback,
+        name=_word(answers.text("uname"), 1) or fallback,
         os=answers.fact("os", _os),
-        kernel=answers.fact("uname", lambda text: _word(text, 1)),
-        arch=answers.fact("uname", lambda text: _word(text, 2)),
+        kernel=answers.fact("uname", lambda text: _word(text, 2)),
+        arch=answers.fact("uname", lambda text: _word(text, 3)),
         cpus=answers.fact("cpus", lambda text: positive(text.strip())),
         memory=answers.fact("memory", _memory),
         user=answers.fact("id", lambda text: _first(r"uid=\d+\(([^)]+)\)", text)),

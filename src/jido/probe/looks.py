@@ -70,16 +70,17 @@ TOOLS = (
 )
 
 # These print their version at once and touch nothing; conda, for one, would take half a second.
-VERSIONED = ("python3", "rsync", "tar", "git", "uv", "apptainer", "singularity", "podman", "docker", "nvcc")
+VERSIONED = ("python3", "rsync", "uv")
 
 _NAMED = (
     "SCRATCH|WORK|DATA|PROJ|STOR|ARCHIVE|TMP|HOME|CUDA|CONDA|MAMBA|MODULE|LMOD|SLURM|PBS|SPACK|GROUP|HOST|CLUSTER"
 )
+_PLAIN = ("HOME", "MODULESHOME", "MODULEPATH", "CONDA_PREFIX", "CUDA_HOME", "SLURM_CONF", *HINTS)
 # Whatever may open a door stays where it is: it is dropped there, before anything travels.
 SECRET = "KEY|TOKEN|PASS|PWD|SECRET|CRED|AUTH|COOKIE|SESSION|PRIV|API|URL|URI|DSN|CONN|SIGN|LICENSE|CERT"  # noqa: S105 - names to avoid
 
 # One record a volume: path, df's answer, the folder that is mine to write, df's exit code.
-VOLUME = """\
+_VOLUME = """\
 vol() {
   [ -d "$1" ] || return 0
   u=${USER:-${LOGNAME:-$(id -un)}}; m=
@@ -88,41 +89,47 @@ vol() {
     [ -n "$m" ] && break
     [ -d "$c" ] && [ -w "$c" ] && m=$c
   done
-  x=$($T df -B1 --output=fstype,size,avail,itotal,iavail,target -- "$1" 2>/dev/null); r=$?
-  case $r in 0|124|137) ;; *) x=$($T df -P -k -- "$1" 2>/dev/null); r=$?;; esac
+  x=$(df -B1 --output=fstype,size,avail,itotal,iavail,target -- "$1" 2>/dev/null); r=$?
+  case $r in 0|143) ;; *) x=$(df -P -k -- "$1" 2>/dev/null); r=$?;; esac
   printf '\\036%s\\0%s\\0%s\\0%s\\0' "$1" "$x" "$m" "$r"
 }
 """
-_EACH_LIMITED = "eval \"$jido_common\"; T=; command -v timeout >/dev/null && T='timeout -k 1 5'\n"
+# What stands in the root folder is listed without touching it, so that a dead mount there cannot hang the listing.
+COMMON = _VOLUME + "roots=' '; for r in /*; do roots=\"$roots$r \"; done\n"
 
-_MOUNTED = (
-    _EACH_LIMITED
-    + """\
-n=0
-while read -r x x x x point rest; do
-  fs=${rest#*- }; fs=${fs%% *}
+_MOUNTED = """\
+n=0; set -f; IFS='
+'
+for line in $(cat /proc/self/mountinfo); do
+  fs=${line#* - }; fs=${fs%% *}
   case $fs in
     proc|sysfs|cgroup*|dev*|tmpfs|ramfs|overlay|squashfs|autofs|nsfs|tracefs|debugfs|mqueue|hugetlbfs|bpf|\\
     configfs|securityfs|pstore|efivarfs|fusectl|binfmt_misc|rpc_pipefs|nfsd|selinuxfs|iso9660|\\
     fuse.gvfsd*|fuse.lxcfs) continue;;
   esac
+  point=${line#* * * * }; point=${point%% *}
   case $point in
     /|/usr|/usr/*|/proc*|/sys*|/dev*|/run|/run/*|/etc*|/boot*|/var|/var/*|/bin|/sbin|/lib*|/snap*|/tmp/.*|\\
     /opt|/opt/*) continue;;
   esac
   case " @PATHS@ " in *" $point "*) continue;; esac
   n=$((n + 1)); [ "$n" -le 100 ] || break
-  vol "$(printf %b "$point")" &
-done </proc/self/mountinfo
+  case $point in *\\\\*) point=$(printf %b "$point");; esac
+  vol "$point" &
+done
 wait
 """
-)
 
 _LOGIN = (
-    _EACH_LIMITED
+    _VOLUME
     + """\
 printf '\\036begin\\0\\036env\\0'
-env -0 | grep -zEi '^[a-z_0-9]*(@NAMED@)[a-z_0-9]*=' | grep -zviE '^[^=]*(@SECRET@)|://[^/]*@'
+shopt -s nocasematch 2>/dev/null
+n=$(compgen -e 2>/dev/null) || n='@PLAIN@'
+for v in $n; do
+  case $v in *@SECRET@*) continue;; *@NAMED@*) ;; *) continue;; esac
+  eval "x=\\${$v-}"; case $x in ''|*://*@*) ;; *) printf '%s=%s\\0' "$v" "$x";; esac
+done
 for t in @TOOLS@; do
   command -v "$t" >/dev/null || continue
   printf '\\036tool\\0%s\\0' "$t"; command -v "$t"
@@ -138,7 +145,7 @@ nl='
 '
 for t in @VERSIONED@; do
   command -v "$t" >/dev/null || continue
-  ( v=$($T "$t" --version 2>&1) && printf '\\036version\\0%s\\0%s\\0' "$t" "${v%%"$nl"*}" ) &
+  ( v=$("$t" --version 2>&1) && printf '\\036version\\0%s\\0%s\\0' "$t" "${v%%"$nl"*}" ) &
 done
 for t in @HINTS@; do
   eval "p=\\${$t-}"
@@ -178,8 +185,9 @@ _GPUS = "nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,no
 def _filled(script: str) -> str:
     login = _LOGIN
     for name, words in (
-        ("@NAMED@", _NAMED),
-        ("@SECRET@", SECRET),
+        ("@NAMED@", _NAMED.replace("|", "*|*")),
+        ("@SECRET@", SECRET.replace("|", "*|*")),
+        ("@PLAIN@", " ".join(_PLAIN)),
         ("@TOOLS@", " ".join(TOOLS)),
         ("@VERSIONED@", " ".join(VERSIONED)),
         ("@HINTS@", " ".join(HINTS)),
@@ -193,17 +201,20 @@ def look_of(path: str) -> str:
     return f"df{path}"
 
 
+def _root(path: str) -> str:
+    return "/" + path.split("/")[1]
+
+
 def host_looks() -> Sequence[Part]:
     """Who and where am I, on what machine, with what at hand."""
     linux = "[ -r /proc/mounts ]"
     return (
         Part("id", "id", 10),
         Part("home", 'printf \'%s\\0\' "$HOME" "$PWD" "$SHELL"', 5, typed="echo $HOME; pwd; echo $SHELL"),
-        Part("hostname", "hostname 2>/dev/null || uname -n", 5, typed="hostname"),
-        Part("uname", "uname -srm", 5),
+        Part("uname", "uname -snrm", 5),
         Part("os", "cat /etc/os-release", 5, needs="[ -r /etc/os-release ]"),
         Part("cpus", "nproc --all 2>/dev/null || getconf _NPROCESSORS_ONLN", 5, typed="nproc --all"),
-        Part("memory", "cat /proc/meminfo", 5, needs=linux, typed="free -b"),
+        Part("memory", 'read -r line </proc/meminfo; echo "$line"', 5, needs=linux, typed="free -b"),
         Part("gpus", _GPUS, 15, needs="command -v nvidia-smi"),
         Part("infiniband", _INFINIBAND, 5, needs="[ -d /sys/class/infiniband ]", typed="ibstat"),
         Part("ethernet", _ETHERNET, 5, needs="[ -d /sys/class/net ]", typed="cat /sys/class/net/*/speed"),
@@ -217,13 +228,14 @@ def volume_looks() -> Sequence[Part]:
     paths = [
         Part(
             look_of(path),
-            f'eval "$jido_common"; T=; vol {path}',
+            f"vol {path}",
             5,
             needs=f"[ -d {path} ]",
+            quick=f'case $roots in *" {_root(path)} "*) ;; *) false;; esac' if path != "/" else "",
             typed=f"df -B1 {path}; df -i {path}",
         )
         for path in PATHS
     ]
-    home = Part("df-home", 'eval "$jido_common"; T=; vol "$HOME"', 5, typed='df -B1 "$HOME"')
-    mounted = Part("df-mounts", _filled(_MOUNTED), 8, needs="[ -r /proc/self/mountinfo ]", typed="df -B1; df -i")
+    home = Part("df-home", 'vol "$HOME"', 5, typed='df -B1 "$HOME"')
+    mounted = Part("df-mounts", _filled(_MOUNTED), 5, needs="[ -r /proc/self/mountinfo ]", typed="df -B1; df -i")
     return (*paths, home, mounted)
