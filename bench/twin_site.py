@@ -1,0 +1,80 @@
+"""A twin of Aurora in its own JIDO_HOME, jido as it is installed, and plain ssh over the same shared connection."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from measure import quietly
+
+PYTHON = sys.executable
+JIDO = str(Path(sys.executable).with_name("jido"))
+
+
+class Site:
+    """One person with one twin.
+
+    Args:
+        folder: Where everything lies; its path is short, for the sockets.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = folder / "project"
+        self.home = folder / "home"
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(("JIDO_", "XDG_"))}
+        self.env["JIDO_HOME"] = str(self.home)
+
+    def jido(self, *words: str, cwd: Path | None = None) -> str:
+        return quietly([JIDO, *words], env=self.env, cwd=cwd or self.project)
+
+    def ssh(self, line: str) -> str:
+        return quietly([*self.ssh_words, line])
+
+    @property
+    def ssh_words(self) -> list[str]:
+        """Plain ssh over the connection that jido opened, as a person with ControlMaster in her config has it."""
+        return ["ssh", "-F", str(self.config), "-o", f"ControlPath={self.socket}", "aurora"]
+
+    @property
+    def config(self) -> Path:
+        return self.home / "state/twins/aurora/ssh_config"
+
+    @property
+    def login_home(self) -> Path:
+        """The home folder of the twin's user, as this machine sees it."""
+        [found] = (self.home / "state/twins/aurora/volumes/home").glob("student")
+        return found
+
+    @property
+    def socket(self) -> Path:
+        code = "from jido.config import clusters, places; from jido.transports.openssh import OpenSSH;"
+        code += "print(OpenSSH(clusters.get('aurora'), places.runtime(), 'aurora').control)"
+        if not hasattr(self, "_socket"):
+            self._socket = Path(quietly([PYTHON, "-c", code], env=self.env).strip())
+        return self._socket
+
+
+@contextmanager
+def twin() -> Iterator[Site]:
+    """A site whose twin is up, mapped, and has a project laid out; it goes down in the end whatever happened."""
+    folder = Path(tempfile.mkdtemp(prefix="jb-"))
+    site = Site(folder)
+    site.project.mkdir()
+    (site.project / "train.py").write_text("print('hello')\n")
+    try:
+        site.jido("twin", "up", "aurora")
+        site.jido("probe", "aurora")
+        site.jido("init", "--on", "aurora", "--yes")
+        yield site
+    finally:
+        runtime = site.socket.parent if site.config.exists() else None
+        site.jido("twin", "down", "aurora")
+        shutil.rmtree(folder)
+        if runtime:
+            shutil.rmtree(runtime, ignore_errors=True)
