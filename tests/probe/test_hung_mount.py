@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -36,5 +37,7 @@ def test_a_df_that_ignores_every_signal_hangs_its_own_look_only(
     assert volumes["/home"].size.settle == "df -B1 /home"
     assert volumes["/home"].fs.is_known, "the mount table still tells the kind"
     assert map_.looks["df/home"].code is None
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert str(tools) not in listed, "what hung was killed"
     assert volumes["/"].size.is_known
     assert next(row for row in volumes.values() if row.tier.value == "home").size.is_known

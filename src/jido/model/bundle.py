@@ -106,8 +106,8 @@ if {quick}; then
 {look}else j_no="$j_no {n}"; j_left=$((j_left - 1)); fi
 """
 
-# At its limit a look's processes, but not its reporter, are asked to end; a second later all of it is killed and
-# counted as ended. They are found by their parents, as job control, which would group them, is not to be had in
+# At its limit a look's processes, but not its reporter, are asked to end; when that is reported, whoever of them took
+# no notice is killed; a second later all of it is killed and counted as ended. They are found by their parents, as job control, which would group them, is not to be had in
 # every shell without a terminal.
 _ALARMS = """\
 j_family() {
@@ -128,7 +128,7 @@ j_late() {
     echo >"$j_d/$j_i.late"; j_any=1
     if [ "$j_s" = KILL ]; then
       kill -KILL $j_k 2>/dev/null; eval "j_g$j_i=1"; j_left=$((j_left - 1))
-    else kill -TERM ${j_k#"$j_o"} 2>/dev/null; fi
+    else j_k=${j_k#"$j_o"}; eval "j_k$j_i=\\$j_k"; kill -TERM $j_k 2>/dev/null; fi
   done
 }
 """
@@ -142,7 +142,9 @@ while [ "$j_left" -gt 0 ]; do
   read -r j_m <&3 || break
   case $j_m in
 {cases}
-    *) eval "j_b=\\${{j_g$j_m-}}"; [ -n "$j_b" ] || j_left=$((j_left - 1));;
+    *) eval "j_b=\\${{j_g$j_m-}} j_k=\\${{j_k$j_m-}}"
+      [ -z "$j_k" ] || kill -KILL $j_k 2>/dev/null
+      [ -n "$j_b" ] || j_left=$((j_left - 1));;
   esac
 done
 kill "$j_clock" 2>/dev/null
