@@ -107,8 +107,8 @@ if {quick}; then
 """
 
 # At its limit a look's processes, but not its reporter, are asked to end; when that is reported, whoever of them took
-# no notice is killed; a second later all of it is killed and counted as ended. They are found by their parents, as job control, which would group them, is not to be had in
-# every shell without a terminal.
+# no notice is killed; a second later all of it is killed and counted as ended. They are found by their parents, as
+# job control, which would group them, is not to be had in every shell without a terminal.
 _ALARMS = """\
 j_family() {
   ps -A -o pid= -o ppid= 2>/dev/null || for j_f in /proc/[0-9]*/stat; do
