@@ -5,12 +5,17 @@ A third party adds a row by an entry point in the group ``jido.engines`` or ``ji
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from jido.errors import NotFound, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -57,10 +62,44 @@ _GROUPS = {
 
 def names(kind: str) -> list[str]:
     """Every plug-in's name of a kind (``engine``, ``storage``, ``recipe``), built in and installed, sorted."""
+    group, table = _GROUPS[kind]
+    return sorted({*table, *(point.name for point in _installed(group))})
+
+
+def _installed(group: str) -> list[EntryPoint]:
+    """What other packages add to a group."""
+    if not any(_mentions(group, folder) for folder in sys.path):
+        return []
     from importlib.metadata import entry_points
 
-    group, table = _GROUPS[kind]
-    return sorted({*table, *(point.name for point in entry_points(group=group))})
+    return list(entry_points(group=group))
+
+
+def _mentions(group: str, folder: str) -> bool:
+    """Whether a package in a folder of `sys.path` may add to a group.
+
+    Reading a few small files: `importlib.metadata`, which knows for certain, takes four times the start of Python to
+    import, and nearly nobody has such a package.
+    """
+    try:
+        names = os.listdir(folder or os.curdir)  # noqa: PTH208
+    except NotADirectoryError:
+        return True  # an archive: not for us to open
+    except OSError:
+        return False
+    for name in names:
+        if name.endswith(".egg"):
+            return True
+        if name.endswith((".dist-info", ".egg-info")):
+            try:
+                with open(f"{folder or os.curdir}/{name}/entry_points.txt", "rb") as file:  # noqa: PTH123
+                    if group.encode() in file.read():
+                        return True
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                return True
+    return False
 
 
 def load(kind: str, name: str) -> Any:
@@ -76,10 +115,9 @@ def load(kind: str, name: str) -> Any:
     group, table = _GROUPS[kind]
     row = table.get(name)
     if row is None:
-        from importlib.metadata import entry_points
-
-        for point in entry_points(group=group, name=name):
-            return point.load()
+        for point in _installed(group):
+            if point.name == name:
+                return point.load()
         raise NotFound(f"no {kind} is called {name!r}", hint=nearest(name, names(kind)))
     module, _, attribute = row.where.partition(":")
     try:
