@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import msgspec
 
 from jido.api.cluster import Cluster
 from jido.config import clusters, places
-from jido.errors import CommandFailed, InputError, JidoError
+from jido.errors import CommandFailed, InputError, JidoError, Refused
 from jido.jobs.ledger import Ledger, Run
 from jido.jobs.status import look
 from jido.model.command import Command, Reply
@@ -94,6 +93,11 @@ def plan(cluster: Cluster, project: Project, spec: JobSpec, tree: str, *, after:
     from jido.jobs.submit import draft
     from jido.transfer.snapshot import snapshot
 
+    if spec.stage:
+        raise Refused(
+            f"jido cannot stage datasets yet ({', '.join(spec.stage)})",
+            hint="take stage = ... out of jido.toml and unpack into $JIDO_LOCAL in the job itself",
+        )
     engine = cluster.engine
     spec, decided = engine.plan(spec, cluster.map_if_any)
     strangers = [run for run in after if run.cluster != cluster.name or not run.job]
@@ -241,6 +245,8 @@ def refresh(runs: Sequence[Run], *, ready: Reply | None = None) -> Look:
     if len(open_) == 1:
         one(next(iter(open_)))
     elif open_:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(max_workers=min(8, len(open_))) as pool:
             list(pool.map(one, open_))
     return Look(tuple(book.get(run.number) for run in runs), problems, alone)

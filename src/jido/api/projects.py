@@ -168,6 +168,8 @@ def push(
 
 def sentence(done: Pushed) -> str:
     """What a push did, in words."""
+    if not done.files and not done.deleted:
+        return f"there is no {done.role} to push: the folder holds no files of that kind"
     if not done.sent_files and not done.deleted:
         return f"{done.role} is as it was pushed last: {done.files} files, {human_size(done.bytes)}"
     gone = f", {done.deleted} removed" if done.deleted else ""

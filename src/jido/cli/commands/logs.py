@@ -14,7 +14,7 @@ from jido.model.job import State
 
 
 @click.command()
-@click.argument("selector", metavar="RUN", default="last")
+@click.argument("selector", metavar="[RUN]", default="last")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the run has ended.")
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last LINES.")
 def logs(selector: str, follow: bool, lines: int | None) -> int:

@@ -98,7 +98,7 @@ def _leaves(run: Run) -> float:
 
 
 @click.command()
-@click.argument("selector", metavar="RUN", default="last")
+@click.argument("selector", metavar="[RUN]", default="last")
 @click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")
 def story(selector: str, as_json: bool) -> None:
     """All that happened to a RUN, with times and who says so."""
