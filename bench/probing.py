@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 
 from measure import Count, Figure, Findings, in_turn, quietly
 from twin_site import JIDO, Site
@@ -18,23 +17,39 @@ def measure(site: Site, rounds: int) -> Findings:
     parts, _ = ask.compose(probing.engines())
     applying = [part for part in parts if _applies(site, part)]
     words = site.ssh_words
-    lines = [f"jido_common={shlex.quote(COMMON)}; export jido_common; {part.command}" for part in applying]
 
-    def typed() -> None:
-        for line in lines:
+    def typed(looks: list[Part]) -> None:
+        for look in looks:
             # Looks may well end with a code: what is not there is a finding.
-            os.waitpid(os.posix_spawnp("ssh", [*words, line], os.environ, file_actions=_QUIET), 0)
+            ssh = os.posix_spawnp("ssh", [*words, look.command], os.environ, file_actions=_QUIET)
+            os.waitpid(ssh, 0)
 
-    ours, peer = in_turn(rounds, lambda: site.jido("probe", "aurora"), typed)
-    found = Findings()
-    found.figures.append(
-        Figure(
-            "probe, interpreter and map included",
-            ("jido probe", ours),
-            (f"the {len(applying)} looks of {len(parts)} that apply here, one `ssh` each", peer),
-            1 / 8,
-        )
+    ours, command, peer, fewer = in_turn(
+        rounds,
+        lambda: probing.probe("aurora"),
+        lambda: site.jido("probe", "aurora"),
+        lambda: typed(parts),
+        lambda: typed(applying),
     )
+    found = Findings()
+    found.figures += [
+        Figure(
+            "probe, until the map is saved",
+            ('connect("aurora").probe()', ours),
+            (f"its {len(parts)} looks typed, one `ssh` each", peer),
+            1 / 8,
+        ),
+        Figure(
+            "the same, against somebody who knows what is not there",
+            ('connect("aurora").probe()', ours),
+            (f"the {len(applying)} looks that find something, one `ssh` each", fewer),
+        ),
+        Figure(
+            "the same with the start of the interpreter",
+            ("jido probe", command),
+            (f"its {len(parts)} looks typed, one `ssh` each", peer),
+        ),
+    ]
     execs = _execs(site)
     found.counts.append(Count("remote execs of a probe", str(execs), "at most 2", execs <= 2))
     return found

@@ -16,6 +16,7 @@ def measure(site: Site, rounds: int) -> Findings:
     version, python = in_turn(rounds, lambda: quietly([JIDO, "--version"]), bare)
     peer = ("python3 -I -c pass", python)
     found.figures.append(Figure("start", ("jido --version", version), peer, 3.0))
+    site.jido("run", "--on", "aurora", "--", "true")
     found.figures.append(_ps(site, rounds, "a plain ps, the last run ended"))
     site.jido("submit", "--on", "aurora", "--", "sleep", "600")
     found.figures.append(_ps(site, rounds, "a plain ps, one job is running"))

@@ -68,6 +68,8 @@ def twin() -> Iterator[Site]:
     site.project.mkdir()
     (site.project / "train.py").write_text("print('hello')\n")
     try:
+        # For what is measured within this process.
+        os.environ["JIDO_HOME"] = str(site.home)
         site.jido("twin", "up", "aurora")
         site.jido("probe", "aurora")
         site.jido("init", "--on", "aurora", "--yes")
