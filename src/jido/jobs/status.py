@@ -14,7 +14,6 @@ import msgspec
 
 from jido.engines.base import Engine
 from jido.jobs.ledger import Ledger, Run
-from jido.jobs.submit import settle
 from jido.model.bundle import Finding, Part, bundle
 from jido.model.command import Ask, Reply
 from jido.model.job import Sighting, State
@@ -59,6 +58,9 @@ def look(
     """
     open_ = [run for run in runs if not run.settled]
     if lost := [run for run in open_ if not run.job]:
+        # What it brings along is needed for this rare case only, and `ps` is to be quick.
+        from jido.jobs.submit import settle
+
         settle(transport, engine, ledger, lost)
         open_ = [ledger.get(run.number) for run in open_]
     asked = [run for run in open_ if run.job and not run.settled]
