@@ -144,6 +144,23 @@ def test_a_look_may_do_to_its_shell_what_it_likes() -> None:
     assert found["fine"].text == "fine\n"
 
 
+def test_a_look_may_read_what_others_printed_and_waits_for_them() -> None:
+    parts = [
+        Part("slow", "sleep 0.3; printf '%s' '$(x) 한글'"),
+        Part("not there", "never", quick="false"),
+        Part("reader", 'cat "$1"; printf "|"; cat "$2" 2>/dev/null', after=("slow", "not there")),
+    ]
+    found = ask(Local(), bundle(parts))
+    assert found["reader"].stdout == "$(x) 한글|".encode()
+
+
+def test_a_look_that_waits_for_one_that_hangs_is_ended_at_its_own_limit() -> None:
+    parts = [Part("stuck", "sleep 30", 1.0), Part("reader", 'echo first; cat "$1"', 0.5, after=("stuck",))]
+    found = ask(Local(), bundle(parts))
+    assert found["reader"].code is None
+    assert found["stuck"].code is None
+
+
 def test_common_functions_are_there_for_those_who_want_them() -> None:
     found = ask(Local(), bundle([Part("say", "hello you")], common='hello() { echo "hi $1"; }'))
     assert found["say"].stdout == b"hi you\n"

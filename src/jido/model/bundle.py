@@ -34,6 +34,9 @@ class Part(msgspec.Struct, frozen=True):
         quick: The same for a condition that touches no file system and so cannot hang: a hundred questions that do
             not apply cost nothing.
         typed: The command as a person would type it; empty where that is `script`.
+        after: Looks of the same bundle, standing before this one, whose ends it waits for; what they printed are
+            the files ``$1``, ``$2`` ... of its script, so that nothing has to be asked twice. Its own limit counts
+            from the start of the bundle.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Part(msgspec.Struct, frozen=True):
     needs: str = ""
     quick: str = ""
     typed: str = ""
+    after: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -110,6 +114,12 @@ if {quick}; then
 # no notice is killed; a second later all of it is killed and counted as ended. They are found by their parents, as
 # job control, which would group them, is not to be had in every shell without a terminal.
 _ALARMS = """\
+j_after() {
+  for j_i; do
+    case " $j_no " in *" $j_i "*) continue;; esac
+    until [ -s "$j_d/$j_i.end" ]; do sleep 0.05 2>/dev/null || sleep 1; done
+  done
+}
 j_family() {
   ps -A -o pid= -o ppid= 2>/dev/null || for j_f in /proc/[0-9]*/stat; do
     { read -r j_l <"$j_f"; } 2>/dev/null || continue
@@ -200,15 +210,26 @@ def bundle(parts: Sequence[Part], *, common: str = "", mark: str | None = None) 
     lines = [_PROLOGUE.replace("{count}", str(len(parts))), _ALARMS, common, "\n"]
     for number, part in enumerate(parts):
         needs = f"{{ {part.needs}; }} >/dev/null 2>&1" if part.needs else ":"
-        look = _LOOK.format(n=number, needs=needs, script=shlex.quote(part.script))
+        script = _after(part, parts[:number]) + part.script
+        look = _LOOK.format(n=number, needs=needs, script=shlex.quote(script))
         lines.append(_QUICK.format(quick=part.quick, look=look, n=number) if part.quick else look)
     alarms, cases, deadline = _clock(parts)
     lines.append(_WAIT.format(alarms=alarms, cases=cases))
     lines.append(_EPILOGUE.format(count=len(parts), mark=mark))
-    script = "".join(lines).encode("utf-8", "surrogateescape")
-    command = Command(argv=("sh", "-s"), stdin=script, timeout=deadline + 30)
+    text = "".join(lines).encode("utf-8", "surrogateescape")
+    command = Command(argv=("sh", "-s"), stdin=text, timeout=deadline + 30)
     names = tuple(part.name for part in parts)
     return Ask(command=command, parse=lambda reply: _read(reply, names, mark))
+
+
+def _after(part: Part, before: Sequence[Part]) -> str:
+    """The words that wait for other looks and name what they printed."""
+    if not part.after:
+        return ""
+    names = [other.name for other in before]
+    numbers = [str(names.index(name)) for name in part.after]
+    files = " ".join(f'"$j_d/{number}.out"' for number in numbers)
+    return f"j_after {' '.join(numbers)}; set -- {files}\n"
 
 
 def _clock(parts: Sequence[Part]) -> tuple[str, str, float]:
