@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from jido import registry
-from jido.config import clusters, maps, places
+from jido.config import clusters, maps, notes, places
 from jido.errors import InputError, NotFound, Refused, nearest
 from jido.model.destination import Destination
 from jido.transports.openssh import OpenSSH
@@ -179,14 +179,16 @@ class Removed(msgspec.Struct, frozen=True):
     Attributes:
         address: The cluster's address.
         maps: How many maps of it.
+        notes: How many notes about it.
     """
 
     address: str
     maps: int
+    notes: int = 0
 
 
 def remove(name: str, *, dry_run: bool = False) -> Removed:
-    """Forget a cluster's name and maps, and close its connection; nothing there is touched.
+    """Forget a cluster's name, maps and notes, and close its connection; nothing there is touched.
 
     Args:
         name: The cluster.
@@ -201,11 +203,12 @@ def remove(name: str, *, dry_run: bool = False) -> Removed:
         raise Refused("'local' is this machine and always there")
     if to.twin:
         raise Refused(f"{name} is a twin on this machine", hint=f"`jido twin down {name}` ends it and its name")
-    gone = Removed(str(to), len(maps.versions(name)))
+    gone = Removed(str(to), len(maps.versions(name)), len(notes.read(name)))
     if not dry_run:
         OpenSSH(to, places.runtime(), name).close()
         clusters.put(name, None)
         maps.forget(name)
+        notes.forget(name)
     return gone
 
 

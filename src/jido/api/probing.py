@@ -10,10 +10,11 @@ import msgspec
 
 from jido import registry
 from jido.api.cluster import Cluster
-from jido.config import maps
+from jido.config import maps, notes
 from jido.engines.base import Engine
 from jido.errors import NotFound
 from jido.model.map import Map
+from jido.model.notes import told as with_notes
 from jido.probe import ask
 from jido.probe.diff import Change, changes
 from jido.storage.base import StorageKind
@@ -80,6 +81,8 @@ def probe(name: str) -> Probed:
     found = ask.probe(cluster.transport, name, engines=_wanted(engines(), told), kinds=kinds(), told=told)
     before = maps.latest(name)
     file = maps.save(name, found)
+    # What a person told is no part of what was seen, and outlives it.
+    found = with_notes(found, notes.read(name))
     return Probed(found, None if before is None else tuple(changes(before, found)), file, time.monotonic() - clock)
 
 

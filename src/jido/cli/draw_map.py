@@ -55,6 +55,7 @@ def draw_map(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
         ("INSTANCE", _instance(map_)),
         ("SCHEDULING", _scheduling(map_)),
         ("STORAGE", _storage(map_, purposes)),
+        ("NOTES", (line for note in map_.notes for line in wrap("-", note, label=2))),
         ("NOT KNOWN", _unknown(map_)),
     ):
         rows = list(body)
@@ -307,7 +308,7 @@ def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None
         parts.append(f"your quota: {human_size(volume.quota.value)}")
     for word, fact in (("backup", volume.backup), ("purge", volume.purge)):
         if fact.is_known:
-            parts.append(f"{word}: {fact.value}")
+            parts.append(f"{word}: {fact.value}" + (" (told)" if fact.by == "told" else ""))
     parts += [volume.note] if volume.note else []
     if parts:
         text = ". ".join(part[:1].upper() + part[1:].rstrip(".") for part in parts) + "."

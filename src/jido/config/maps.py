@@ -10,10 +10,11 @@ import os
 import time
 from pathlib import Path
 
-from jido.config import places
+from jido.config import notes, places
 from jido.errors import NotFound
 from jido.model.document import map_from_json, to_json
 from jido.model.map import Map
+from jido.model.notes import told
 
 KEEP = 20
 
@@ -28,9 +29,9 @@ def versions(cluster: str) -> list[Path]:
 
 
 def latest(cluster: str) -> Map | None:
-    """The newest map of a cluster, None when it was never probed."""
+    """The newest map of a cluster with what people told of it, None when it was never probed."""
     files = versions(cluster)
-    return map_from_json(files[-1].read_bytes(), str(files[-1])) if files else None
+    return told(map_from_json(files[-1].read_bytes(), str(files[-1])), notes.read(cluster)) if files else None
 
 
 def need(cluster: str) -> Map:

@@ -83,5 +83,6 @@ def remove(name: str, dry_run: bool) -> None:
     from jido.api import naming
 
     gone = naming.remove(name, dry_run=dry_run)
-    maps = f"{gone.maps} map{'s' if gone.maps != 1 else ''}"
-    draw.say(f"{'would forget' if dry_run else 'forgot'} {name} ({gone.address}) and {maps} of it")
+    counts = [f"{gone.maps} map{'s' if gone.maps != 1 else ''} of it"]
+    counts += [f"{gone.notes} note{'s' if gone.notes != 1 else ''} about it"] if gone.notes else []
+    draw.say(f"{'would forget' if dry_run else 'forgot'} {name} ({gone.address}) and {' and '.join(counts)}")
