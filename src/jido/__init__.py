@@ -9,14 +9,14 @@ from __future__ import annotations
 # Type checkers know the name; importing it from `typing` would double the time of `jido --version`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from jido.api.cluster import Cluster
+    from jido.api.handle import Connection
 
 __version__ = "0.1.0"
 
 __all__ = ["connect"]
 
 
-def connect(name: str) -> Cluster:
+def connect(name: str) -> Connection:
     """A named cluster; nothing is connected before the first use.
 
     Args:
@@ -25,7 +25,7 @@ def connect(name: str) -> Cluster:
     Raises:
         NotFound: No cluster goes by the name; suggests the nearest.
     """
-    from jido.api.cluster import Cluster
+    from jido.api.handle import Connection
     from jido.config import clusters
 
-    return Cluster(name, clusters.get(name))
+    return Connection(name, clusters.get(name))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from jido import registry
 from jido.config import clusters, maps, places
@@ -15,9 +12,6 @@ from jido.errors import SchedulerMissing
 from jido.model.destination import Destination
 from jido.model.map import Map
 from jido.transports.base import Transport
-
-if TYPE_CHECKING:
-    from jido.api.handle import Job
 
 
 class Cluster:
@@ -97,37 +91,6 @@ class Cluster:
         engine = registry.load("engine", name)()
         assert isinstance(engine, Engine)
         return engine
-
-    def submit(self, argv: Sequence[str], *, project: str | Path = ".", **wanted: Any) -> Job:
-        """Push a project's code and queue a command.
-
-        Args:
-            argv: The exact command.
-            project: The project's folder, or one inside it.
-            **wanted: What the job asks for, by the names of ``[jobs.NAME]`` in jido.toml: ``gpus=1``,
-                ``time="2h"``, ``memory="29G"``, ``partition=...``, ``name=...``, ``env={...}``.
-
-        Returns:
-            The queued run.
-
-        Raises:
-            Refused: It cannot run there; the hint says what would.
-            TransportError: The cluster was not reached.
-        """
-        from jido.api import jobs
-        from jido.api.handle import Job
-        from jido.config.jobs import spec_of
-        from jido.config.project import find
-
-        here = find(Path(project).absolute())
-        spec = spec_of(here, argv=tuple(argv), cluster=self.name, flags=wanted)
-        return Job(jobs.submit(self, here, spec))
-
-    def probe(self) -> Map:
-        """Map it anew; see `jido.api.probing.probe`."""
-        from jido.api import probing
-
-        return probing.probe(self.name).map
 
     def close(self) -> None:
         """Close the shared connection."""

@@ -1,20 +1,25 @@
-"""A run as Python code holds it."""
+"""A cluster and a run as Python code holds them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jido.api import jobs
+from jido.api.cluster import Cluster
 from jido.errors import JobFailed
 from jido.jobs.ledger import Event, Run
 from jido.model.job import State
+from jido.model.map import Map
 
 if TYPE_CHECKING:
     from jido.transfer.pull import Pulled
 
 
 class Job:
-    """One run; made by `Cluster.submit`, or from a `Run` of the ledger.
+    """One run; made by `Connection.submit`, or from a `Run` of the ledger.
 
     Attributes:
         run: The run as last seen; `refresh` looks again.
@@ -43,8 +48,6 @@ class Job:
             TransportError: The cluster could not be asked.
             SchedulerDown: Its engine could not be asked.
         """
-        from jido.api import jobs
-
         looked = jobs.refresh([self.run])
         for problem in looked.problems.values():
             raise problem
@@ -65,7 +68,6 @@ class Job:
             TimeoutError: It has not ended in time; it goes on.
             JobFailed: It did not end well, and `check` is set.
         """
-        from jido.api import jobs
         from jido.jobs.follow import Stands
 
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -85,21 +87,15 @@ class Job:
 
     def log(self) -> str:
         """What it has printed so far; bytes that are not UTF-8 are replaced."""
-        from jido.api import jobs
-
         return jobs.log(self.run).decode("utf-8", "replace")
 
     def cancel(self) -> Job:
         """End it."""
-        from jido.api import jobs
-
         self.run = jobs.cancel([self.run]).runs[0]
         return self
 
     def story(self) -> list[Event]:
         """All that happened to it."""
-        from jido.api import jobs
-
         return jobs.ledger().story(self.run.number)
 
     def pull(self, **how: Any) -> Pulled:
@@ -107,3 +103,36 @@ class Job:
         from jido.api import projects
 
         return projects.pull(self.run, **how)
+
+
+class Connection(Cluster):
+    """A cluster as Python code holds it: what `jido.connect` gives."""
+
+    def submit(self, argv: Sequence[str], *, project: str | Path = ".", **wanted: Any) -> Job:
+        """Push a project's code and queue a command.
+
+        Args:
+            argv: The exact command.
+            project: The project's folder, or one inside it.
+            **wanted: What the job asks for, by the names of ``[jobs.NAME]`` in jido.toml: ``gpus=1``,
+                ``time="2h"``, ``memory="29G"``, ``partition=...``, ``name=...``, ``env={...}``.
+
+        Returns:
+            The queued run.
+
+        Raises:
+            Refused: It cannot run there; the hint says what would.
+            TransportError: The cluster was not reached.
+        """
+        from jido.config.jobs import spec_of
+        from jido.config.project import find
+
+        here = find(Path(project).absolute())
+        spec = spec_of(here, argv=tuple(argv), cluster=self.name, flags=wanted)
+        return Job(jobs.submit(self, here, spec))
+
+    def probe(self) -> Map:
+        """Map it anew; see `jido.api.probing.probe`."""
+        from jido.api import probing
+
+        return probing.probe(self.name).map
