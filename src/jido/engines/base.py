@@ -132,10 +132,27 @@ class Engine(ABC):
     def inventory(self, findings: Mapping[str, Finding], at: float) -> Inventory:
         """What the findings of `looks` say; whatever they hold, facts or unknowns come out, never an exception.
 
+        Where partitions are known, `Scheduling.access` has one verdict for each, in their order: by the scheduler's
+        own dry run where it has one (a look may wait for others and ask for each partition they name, see
+        `Part.after`), else by the declared rules, and it says which.
+
         Args:
             findings: By look name.
             at: When they were made, seconds since the epoch.
         """
+
+    def now_looks(self) -> Sequence[Part]:
+        """Those of `looks` that tell node states and my queue alone, for a quick look again; none where it cannot."""
+        return ()
+
+    def now(self, findings: Mapping[str, Finding], at: float) -> Now:
+        """What the findings of `now_looks` say, as `inventory` reads them.
+
+        Args:
+            findings: By look name.
+            at: When they were made, seconds since the epoch.
+        """
+        return Now(at=at)
 
     def slots(self) -> Ask[Inventory] | None:
         """What it says of itself once a person has chosen it; None where its `looks` say all there is."""

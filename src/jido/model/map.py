@@ -134,6 +134,7 @@ class Partition(msgspec.Struct, frozen=True, omit_defaults=True):
         deny_accounts: Accounts that may not.
         allow_groups: Unix groups that may use it; None is all.
         allow_qos: QoS that may use it; None is all.
+        deny_qos: QoS that may not.
         qos: The partition's own QoS.
         default_cpus_per_gpu: CPUs per GPU without asking.
         default_memory_per_cpu: Bytes per CPU without asking.
@@ -156,6 +157,7 @@ class Partition(msgspec.Struct, frozen=True, omit_defaults=True):
     deny_accounts: tuple[str, ...] = ()
     allow_groups: tuple[str, ...] | None = None
     allow_qos: tuple[str, ...] | None = None
+    deny_qos: tuple[str, ...] = ()
     qos: str = ""
     default_cpus_per_gpu: int | None = None
     default_memory_per_cpu: Bytes | None = None
@@ -273,13 +275,31 @@ class NodeNow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class QueuedJob(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of my jobs in the queue at the time of the look."""
+    """One of my jobs in the queue at the time of the look.
+
+    Attributes:
+        id: As the scheduler prints it; a waiting array is one.
+        state: The scheduler's state, lower case.
+        name: The job's name.
+        partition: Where it is or would be.
+        reason: Why it waits.
+        account: The account it is charged to.
+        qos: Its QoS.
+        nodes: How many nodes it has or asks for.
+        cpus: How many CPUs it has or asks for.
+        gpus: How many GPUs it has or asks for; None where the scheduler does not tell.
+    """
 
     id: str
     state: str
     name: str = ""
     partition: str = ""
     reason: str = ""
+    account: str = ""
+    qos: str = ""
+    nodes: int = 1
+    cpus: int = 0
+    gpus: int | None = 0
 
 
 class Now(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,8 +10,8 @@ import msgspec
 from jido.model.facts import Fact
 from jido.model.map import Map
 
-_FLEETING = frozenset({"now", "looks", "schema", "name", "by"})
-_KEYS = ("path", "names", "name")
+_FLEETING = frozenset({"now", "looks", "schema", "name", "by", "at"})
+_KEYS = ("path", "names", "name", "partition")
 # XFS, ZFS and Btrfs make inodes and even space as they go: small moves of these numbers are no news.
 _DRIFT = {"size": 0.02, "inodes": 0.25}
 
@@ -67,10 +67,13 @@ def _walk_rows(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Ite
 def _rows(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Both as rows by their own name, where they are rows that have one."""
     both = (*old, *new)
-    key = next((key for key in _KEYS if both and all(hasattr(row, key) for row in both)), None)
+    structs = both and all(isinstance(row, msgspec.Struct) for row in both)
+    key = next((key for key in _KEYS if structs and all(hasattr(row, key) for row in both)), None)
     if key is None:
         return None
-    return {getattr(row, key): row for row in old}, {getattr(row, key): row for row in new}
+    found = {getattr(row, key): row for row in old}, {getattr(row, key): row for row in new}
+    # Memberships for every partition bear no name of one.
+    return found if len(found[0]) == len(old) and len(found[1]) == len(new) else None
 
 
 def _drifted(path: str, old: Any, new: Any) -> bool:

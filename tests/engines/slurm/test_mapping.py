@@ -60,7 +60,8 @@ class TestARecordedCluster:
         assert scheduling.accounting.value is True
         assert set(scheduling.accounts.value or ()) == {"ugrad", "grad"}
         assert set(scheduling.qos.value or ()) == {"normal", "gpu1"}
-        assert (scheduling.settings.value or {})["QoS gpu1 MaxTRESPerUser"] == "gres/gpu=1"
+        rules = {one.name: one for one in scheduling.qos_rules.value or ()}
+        assert (rules["gpu1"].per_user.gpus, rules["gpu1"].per_user.submit) == (1, 50)
 
     def test_without_accounting_there_are_no_accounts(self) -> None:
         scheduling = mapped("22.05.8").scheduling

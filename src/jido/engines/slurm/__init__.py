@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from jido.engines.base import Capabilities, Engine, Inventory, Placement, Verdict, no
 from jido.engines.slurm import history, looks, queue, script, submit
-from jido.engines.slurm.inventory import inventory
+from jido.engines.slurm.inventory import inventory, now
 from jido.engines.slurm.plan import plan
 from jido.model.bundle import Finding, Part
 from jido.model.command import Ask
 from jido.model.job import JobSpec, Sighting, Submission
-from jido.model.map import Map, Scheduling
+from jido.model.map import Map, Now, Scheduling
 
 
 class Slurm(Engine):
@@ -39,6 +39,14 @@ class Slurm(Engine):
     def inventory(self, findings: Mapping[str, Finding], at: float) -> Inventory:
         """See `Engine.inventory`."""
         return inventory(findings, at)
+
+    def now_looks(self) -> Sequence[Part]:
+        """See `Engine.now_looks`."""
+        return looks.FLEETING
+
+    def now(self, findings: Mapping[str, Finding], at: float) -> Now:
+        """See `Engine.now`."""
+        return now(findings, at)
 
     def directives(self, spec: JobSpec, place: Placement) -> Sequence[str]:
         """See `Engine.directives`."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from jido.engines.base import Inventory
-from jido.engines.slurm import looks, nodes
+from jido.engines.slurm import control, dry_runs, limits, looks, nodes
+from jido.engines.slurm.access import Mine, access
 from jido.engines.slurm.partitions import partition
-from jido.engines.slurm.records import given, names, records, table
+from jido.engines.slurm.records import given, names, number, records, table
 from jido.engines.slurm.trouble import gist
 from jido.model.bundle import Finding
 from jido.model.facts import Fact, absent, known, unknown
+from jido.model.limits import Access, Association, ControlPlane, Qos
 from jido.model.map import NodeGroup, NodeNow, Now, Partition, QueuedJob, Scheduling
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # What of `scontrol show config` concerns a user.
@@ -77,20 +82,39 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         why = _why(where, "the look for sbatch")
         return Inventory(present=False, scheduling=Scheduling(engine=unknown(why, looks.SETTLE[looks.WHERE])))
     config = _settled(findings, looks.CONFIG, table)
-    partitions = _settled(findings, looks.PARTITIONS, _partitions)
-    rows = _settled(findings, looks.NODES, lambda text: tuple(nodes.real(records(text, "NodeName"))))
+    printed = _settled(findings, looks.PARTITIONS, _partitions)
+    partitions: Fact[tuple[Partition, ...]] = _map(printed, lambda rows: tuple(row for row, _ in rows))
+    rows = _node_rows(findings)
     groups: tuple[NodeGroup, ...] = nodes.groups(rows.value, looks.NODES) if rows.value else ()
     cluster = given((config.value or {}).get("ClusterName"))
-    accounting = _accounting(config)
+    kept = _accounting(config)
+    runs = dry_runs.read(findings.get(looks.ACCESS, Finding(code=None)))
+    memberships = _memberships(findings, kept, cluster)
+    above = _settled(findings, looks.ACCOUNTS, str)
+    rules = _unless_none(findings, kept, looks.QOS, lambda text: limits.qos(text, looks.QOS))
+    associations: Fact[tuple[Association, ...]] = _map(
+        memberships,
+        lambda mine: (*mine, *limits.accounts(above.value or "", [one.account for one in mine], cluster, above.by)),
+    )
     scheduling = Scheduling(
         engine=known("slurm", version.by if version.is_known else looks.WHERE),
         version=version,
         cluster=known(cluster, looks.CONFIG) if cluster else _like(config, "ClusterName was not printed"),
         partitions=partitions,
-        accounting=accounting,
-        settings=_settings(config, findings),
-        accounts=_mine(findings, accounting, cluster, 1),
-        qos=_mine(findings, accounting, cluster, 3),
+        accounting=kept,
+        settings=_settings(config),
+        accounts=_names(memberships, lambda one: (one.account,)),
+        qos=_names(memberships, lambda one: one.qos),
+        associations=associations,
+        qos_rules=rules,
+        access=_map(printed, lambda rows_: _access(rows_, config, kept, associations, rules, runs, rows, at)),
+        control=ControlPlane(
+            controllers=control.controllers(_settled(findings, looks.CONFIG, str)),
+            accounting=control.accounting(
+                kept, (config.value or {}).get("AccountingStorageType", ""), _settled(findings, looks.QOS, str)
+            ),
+            reservations=_settled(findings, looks.RESERVATIONS, control.reservations),
+        ),
     )
     return Inventory(
         present=True,
@@ -98,8 +122,59 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         types=("hpc",),
         nodes=groups,
         scheduling=scheduling,
-        now=Now(at=at, nodes=_now(rows), queue=_settled(findings, looks.QUEUE, _queue)),
+        now=now(findings, at),
     )
+
+
+def now(findings: Mapping[str, Finding], at: float) -> Now:
+    """See `Engine.now`."""
+    rows = _node_rows(findings)
+    states: Fact[tuple[NodeNow, ...]] = _map(rows, lambda found: tuple(nodes.now(row) for row in found))
+    return Now(at=at, nodes=states, queue=_settled(findings, looks.QUEUE, _queue))
+
+
+def _node_rows(findings: Mapping[str, Finding]) -> Fact[tuple[dict[str, str], ...]]:
+    return _settled(findings, looks.NODES, lambda text: tuple(nodes.real(records(text, "NodeName"))))
+
+
+def _map(fact: Fact[S], change: Callable[[S], T]) -> Fact[T]:
+    """The same fact with its value changed."""
+    if fact.value is None:
+        return Fact(state=fact.state, by=fact.by, why=fact.why, settle=fact.settle)
+    return known(change(fact.value), fact.by)
+
+
+def _access(
+    rows: Sequence[tuple[Partition, Mapping[str, str]]],
+    config: Fact[dict[str, str]],
+    kept: Fact[bool],
+    associations: Fact[tuple[Association, ...]],
+    rules: Fact[tuple[Qos, ...]],
+    runs: dry_runs.DryRuns,
+    machines: Fact[tuple[dict[str, str], ...]],
+    at: float,
+) -> tuple[Access, ...]:
+    printed = config.value or {}
+    enforced = printed.get("AccountingStorageEnforce")
+    mine = Mine(
+        associations=() if associations.state == "absent" else associations.value,
+        qos={one.name: one for one in rules.value or ()},
+        groups=runs.groups,
+        enforces=_enforced(enforced, kept),
+        strict=printed.get("EnforcePartLimits", "NO").upper() not in ("NO", "(NULL)", ""),
+    )
+    behind: dict[str, list[NodeNow]] = {}
+    for row in machines.value or ():
+        one = nodes.now(row)
+        for name in names(row.get("Partitions")):
+            behind.setdefault(name, []).append(one)
+    return access(rows, mine, runs, behind, at)
+
+
+def _enforced(printed: str | None, kept: Fact[bool]) -> frozenset[str] | None:
+    if kept.value is False:
+        return frozenset()
+    return None if printed is None else frozenset(word.lower() for word in names(printed))
 
 
 def _settled(findings: Mapping[str, Finding], name: str, read: Callable[[str], T]) -> Fact[T]:
@@ -133,24 +208,42 @@ def _version(findings: Mapping[str, Finding]) -> Fact[str]:
     return unknown(_why(finding, settle) if not finding.ok else f"{settle} printed no version", settle, looks.VERSION)
 
 
-def _partitions(text: str) -> tuple[Partition, ...]:
-    return tuple(partition(row, looks.PARTITIONS) for row in records(text, "PartitionName") if row["PartitionName"])
+def _partitions(text: str) -> tuple[tuple[Partition, dict[str, str]], ...]:
+    return tuple(
+        (partition(row, looks.PARTITIONS), row) for row in records(text, "PartitionName") if row["PartitionName"]
+    )
 
 
 def _queue(text: str) -> tuple[QueuedJob, ...]:
+    first, _, second = text.partition("\x1d")
+    got = dict(line.split(None, 1) for line in second.splitlines() if len(line.split(None, 1)) == 2)
     out = []
-    for piece in text.split("\x1e")[1:]:
-        cells = piece.rstrip("\n").split("\x1f", 4)
-        if len(cells) == 5:
-            id_, state, where, reason, name = cells
-            out.append(QueuedJob(id=id_, state=state.lower(), name=name, partition=where, reason=given(reason)))
+    for piece in first.split("\x1e")[1:]:
+        cells = piece.rstrip("\n").split("\x1f", len(looks.QUEUE_FIELDS) - 1)
+        if len(cells) == len(looks.QUEUE_FIELDS):
+            id_, state, where, account, qos, count, cpus, gres, reason, name = cells
+            job = QueuedJob(
+                id=id_,
+                state=state.lower(),
+                name=name,
+                partition=where,
+                reason=given(reason),
+                account=given(account),
+                qos=given(qos),
+                nodes=number(count) or 1,
+                cpus=number(cpus) or 0,
+            )
+            out.append(msgspec.structs.replace(job, gpus=_gpus_of(job, gres, got.get(id_))))
     return tuple(out)
 
 
-def _now(rows: Fact[tuple[dict[str, str], ...]]) -> Fact[tuple[NodeNow, ...]]:
-    if rows.value is None:
-        return unknown(rows.why, rows.settle, rows.by)
-    return known(tuple(nodes.now(row) for row in rows.value), rows.by)
+def _gpus_of(job: QueuedJob, gres: str, got: str | None) -> int | None:
+    """GPUs of a job, from what it got, else from what it asked for per node; None where neither tells."""
+    if got is not None and job.state == "running":
+        return sum(nodes.tres_gpus(got).values())
+    if given(gres):
+        return job.nodes * sum(nodes.gpus(gres.replace("gres:", "").replace("gres/", "")).values())
+    return None
 
 
 def _accounting(config: Fact[dict[str, str]]) -> Fact[bool]:
@@ -161,43 +254,35 @@ def _accounting(config: Fact[dict[str, str]]) -> Fact[bool]:
     return known(kind not in ("", "none"), looks.CONFIG)
 
 
-def _settings(config: Fact[dict[str, str]], findings: Mapping[str, Finding]) -> Fact[dict[str, str]]:
+def _settings(config: Fact[dict[str, str]]) -> Fact[dict[str, str]]:
     if config.value is None:
         return unknown(config.why, config.settle, config.by)
-    found = {key: config.value[key] for key in _SETTINGS if given(config.value.get(key))}
-    found.update(_limits(findings))
-    return known(found, looks.CONFIG)
+    return known({key: config.value[key] for key in _SETTINGS if given(config.value.get(key))}, looks.CONFIG)
 
 
-def _limits(findings: Mapping[str, Finding]) -> dict[str, str]:
-    """The limits of each QoS, as ``QoS gpu1 MaxTRESPerUser``."""
-    finding = findings.get(looks.QOS, Finding(code=None))
-    out: dict[str, str] = {}
-    for line in finding.text.splitlines() if finding.ok else ():
-        name, *limits = line.split("|")
-        for field, value in zip(looks.QOS_FIELDS[1:], limits, strict=False):
-            if name and value.strip():
-                out[f"QoS {name} {field}"] = value.strip()
-    return out
-
-
-def _mine(
-    findings: Mapping[str, Finding], accounting: Fact[bool], cluster: str, column: int
-) -> Fact[tuple[str, ...]]:
-    """My accounts or QoS from my associations on this cluster."""
-    finding = findings.get(looks.ASSOCIATIONS, Finding(code=None))
+def _unless_none(findings: Mapping[str, Finding], kept: Fact[bool], look: str, read: Callable[[str], T]) -> Fact[T]:
+    """What sacctmgr says; absent where nothing is kept, or only in a file."""
+    finding = findings.get(look, Finding(code=None))
     said = finding.stderr.decode("utf-8", "replace").lower() + finding.text.lower()
-    if accounting.value is False or any(word in said for word in _NO_ACCOUNTS):
-        return absent(looks.CONFIG if accounting.value is False else looks.ASSOCIATIONS)
-    if not finding.ok:
-        settle = looks.SETTLE[looks.ASSOCIATIONS]
-        return unknown(_why(finding, settle), settle, looks.ASSOCIATIONS)
-    found: dict[str, None] = {}
-    for line in finding.text.splitlines():
-        cells = line.split("|")
-        if len(cells) == len(looks.ASSOC_FIELDS) and (not cluster or cells[0].lower() == cluster.lower()):
-            found.update(dict.fromkeys(names(cells[column].replace("+", ""))))
-    return known(tuple(found), looks.ASSOCIATIONS) if found else absent(looks.ASSOCIATIONS)
+    if kept.value is False or any(word in said for word in _NO_ACCOUNTS):
+        return absent(looks.CONFIG if kept.value is False else look)
+    return _settled(findings, look, read)
+
+
+def _memberships(findings: Mapping[str, Finding], kept: Fact[bool], cluster: str) -> Fact[tuple[Association, ...]]:
+    """My associations on this cluster; absent where I have none."""
+    look = looks.ASSOCIATIONS
+    found = _unless_none(findings, kept, look, lambda text: limits.associations(text, cluster, look))
+    return absent(look) if found.is_known and not found.value else found
+
+
+def _names(
+    memberships: Fact[tuple[Association, ...]], which: Callable[[Association], Sequence[str]]
+) -> Fact[tuple[str, ...]]:
+    found: Fact[tuple[str, ...]] = _map(
+        memberships, lambda mine: tuple(dict.fromkeys(name for one in mine for name in which(one)))
+    )
+    return absent(found.by) if found.is_known and not found.value else found
 
 
 def _evidence(

@@ -33,6 +33,7 @@ def partition(row: Mapping[str, str], by: str) -> Partition:
         deny_accounts=names(row.get("DenyAccounts")),
         allow_groups=_open(row.get("AllowGroups")),
         allow_qos=_open(row.get("AllowQos")),
+        deny_qos=names(row.get("DenyQos")),
         qos="" if row.get("QoS", "N/A").upper() == "N/A" else given(row.get("QoS")),
         default_cpus_per_gpu=number(defaults.get("DefCpuPerGPU")),
         default_memory_per_cpu=_mebibytes(row.get("DefMemPerCPU")),
