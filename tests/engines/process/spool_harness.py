@@ -1,17 +1,26 @@
 """The spooler as tests drive it: real processes, all of which can be found and ended."""
 
+import atexit
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SPOOLER = Path(__file__).parents[3] / "src/jido/engines/process/spooler.py"
+from jido.engines.process.spooler import program
+
+# As it travels: one text.
+_FOLDER = tempfile.mkdtemp(prefix="jido-spooler-")
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
+SPOOLER = Path(_FOLDER, "spooler.py")
+SPOOLER.write_bytes(program())
 # Any Python from 3.6 on must run it: name an old one here to run all of these tests under it.
 PYTHON = os.environ.get("JIDO_SPOOLER_PYTHON", sys.executable)
 HOSTILE = "빈 칸 'q\" $(touch pwned) `x`\n#\\ *"

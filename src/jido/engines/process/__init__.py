@@ -1,6 +1,6 @@
 """The embedded engine: a queue of jido's own, for machines without a scheduler.
 
-Its on-host half is `spooler.py`, one stdlib-only program that travels with every question (``python3 - VERB``), so
+Its on-host half is `spooler`, one stdlib-only program that travels with every question (``python3 - VERB``), so
 that nothing needs to be installed there.
 """
 
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from jido.engines.base import Capabilities, Engine, Inventory, Placement, Verdict, no
+from jido.engines.process.spooler import program
 from jido.errors import Refused, SchedulerDown, SchedulerMissing
 from jido.model.bundle import Finding, Part
 from jido.model.command import Ask, Command, Reply
@@ -36,13 +35,8 @@ _STATES = {
 _REFUSALS = (2, 3)
 
 
-@cache
-def _program() -> bytes:
-    return resources.files(__package__).joinpath("spooler.py").read_bytes()
-
-
 def _ask(*words: str) -> Command:
-    return Command(argv=("python3", "-", *words), stdin=_program())
+    return Command(argv=("python3", "-", *words), stdin=program())
 
 
 def _answer(reply: Reply) -> Any:
@@ -194,5 +188,12 @@ class Process(Engine):
             raise Refused(
                 f"{spec.resources.nodes} nodes were asked for, and jido's own queue runs on one machine",
                 hint="use --on with a cluster that has a scheduler, or ask for one node",
+            )
+        here = [group.names for group in map_.instance.nodes] if map_ is not None else []
+        if spec.resources.node and here and spec.resources.node not in here:
+            raise Refused(
+                f"node {spec.resources.node!r} was asked for, and jido's own queue runs on one machine",
+                cause=f"that is {here[0]}",
+                hint="leave the node away",
             )
         return spec, ()
