@@ -39,6 +39,7 @@ ENGINES: dict[str, Row] = {
 
 STORAGE: dict[str, Row] = {
     "beegfs": Row("jido.storage.beegfs:Beegfs", "BeeGFS, a parallel file system"),
+    "btrfs": Row("jido.storage.btrfs:Btrfs", "Btrfs on a disk of the node itself"),
     "cephfs": Row("jido.storage.cephfs:Cephfs", "files on a Ceph cluster"),
     "glusterfs": Row("jido.storage.glusterfs:Glusterfs", "files spread over several servers"),
     "gpfs": Row("jido.storage.gpfs:Gpfs", "IBM Storage Scale, a parallel file system"),
@@ -47,6 +48,7 @@ STORAGE: dict[str, Row] = {
     "nfs": Row("jido.storage.nfs:Nfs", "one server's disks, seen by many nodes"),
     "overlay": Row("jido.storage.overlay:Overlay", "a container's layered root"),
     "tmpfs": Row("jido.storage.tmpfs:Tmpfs", "files in the node's memory"),
+    "zfs": Row("jido.storage.zfs:Zfs", "ZFS on disks of the node itself"),
 }
 
 RECIPES: dict[str, Row] = {

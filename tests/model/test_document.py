@@ -15,6 +15,7 @@ from jido.model import map as model
 from jido.model.document import map_from_json, map_from_yaml, map_schema, map_to_yaml, plain, to_json
 from jido.model.facts import Fact, Look, absent, known, unknown
 from jido.model.map import Bytes, Map, Seconds
+from jido.model.quota import Quota, Usage
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     [
@@ -74,8 +75,11 @@ partitions = st.builds(
     allow_accounts=st.none() | tuples(text),
     default_memory_per_cpu=st.none() | sizes,
 )
+quotas = st.builds(
+    Quota, name=text, soft=st.none() | sizes, hard=st.none() | sizes, files_hard=st.none() | st.integers(0, 10**12)
+)
 volumes = st.builds(
-    model.Volume, path=text, size=facts(sizes), quota=facts(sizes), inodes=facts(st.integers(0, 10**12))
+    model.Volume, path=text, size=facts(sizes), quota=facts(quotas), inodes=facts(st.integers(0, 10**12))
 )
 moments = st.floats(0, 4e9, allow_nan=False)
 maps = st.builds(
@@ -93,7 +97,12 @@ maps = st.builds(
         model.Scheduling, engine=facts(text), partitions=facts(tuples(partitions)), accounting=facts(st.booleans())
     ),
     storage=st.builds(model.Storage, volumes=tuples(volumes)),
-    now=st.builds(model.Now, at=moments, free=st.dictionaries(text, st.integers(0, 1 << 60), max_size=2)),
+    now=st.builds(
+        model.Now,
+        at=moments,
+        free=st.dictionaries(text, st.integers(0, 1 << 60), max_size=2),
+        used=st.dictionaries(text, st.builds(Usage, bytes=st.none() | sizes, grace=st.none() | spans), max_size=2),
+    ),
     looks=st.dictionaries(text, st.builds(Look, command=text, on=text, at=moments), max_size=2),
     notes=tuples(text),
 )

@@ -61,7 +61,7 @@ def kinds() -> list[type[StorageKind]]:
 def script(name: str) -> str:
     """The exact script that a probe hands to ``sh`` on the login node; only its random mark differs each time."""
     wanted = _wanted(engines(), Cluster(name).destination.engine)
-    return ask.compose(wanted)[1].command.stdin.decode()
+    return ask.compose(wanted, kinds())[1].command.stdin.decode()
 
 
 def probe(name: str) -> Probed:

@@ -9,6 +9,7 @@ from typing import Any
 from jido.cli import draw
 from jido.cli.fit import LABEL, table, wrap
 from jido.cli.map_facts import unknowns
+from jido.cli.quotas import limits
 from jido.errors import InputError
 from jido.model.capacity import Capacity, capacity
 from jido.model.facts import Fact
@@ -304,8 +305,8 @@ def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None
         good, bad = purpose
         parts += [f"good for {'; '.join(good)}"] if good else []
         parts += [f"bad for {'; '.join(bad)}"] if bad else []
-    if volume.quota.is_known:
-        parts.append(f"your quota: {human_size(volume.quota.value)}")
+    if volume.quota.value and volume.quota.value.limited:
+        parts.append(f"your quota: {limits(volume.quota.value)}")
     for word, fact in (("backup", volume.backup), ("purge", volume.purge)):
         if fact.is_known:
             parts.append(f"{word}: {fact.value}" + (" (told)" if fact.by == "told" else ""))

@@ -188,9 +188,10 @@ def _why(volume: Volume, map_: Map) -> str:
 def _warnings(volume: Volume, cluster: str) -> list[str]:
     warnings = []
     if volume.tier.value == "home":
-        quota = f" (quota {human_size(volume.quota.value)})" if volume.quota.value else ""
+        quota = volume.quota.value
+        limit = f" (quota {human_size(quota.limit)})" if quota and quota.limit is not None else ""
         warnings.append(
-            f"home folders are small and often slow in jobs{quota}; if there is a better place: "
+            f"home folders are small and often slow in jobs{limit}; if there is a better place: "
             f"jido init --on {cluster} --work DIR"
         )
     if volume.tier.value == "scratch":

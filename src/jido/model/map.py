@@ -13,19 +13,14 @@ import msgspec
 
 from jido.model.facts import Fact, Look
 from jido.model.limits import Access, Association, ControlPlane, Qos
+from jido.model.quota import Quota, Usage
 from jido.model.seen import NodeSeen, Speed
+from jido.model.units import Bytes as Bytes
+from jido.model.units import Seconds as Seconds
 
 SCHEMA = "jido/1"
 
 UNSEEN: Fact[Any] = Fact(state="unknown", why="not looked at")
-
-
-class Bytes(int):
-    """A size in bytes; YAML may say ``512G``."""
-
-
-class Seconds(int):
-    """A duration in seconds; YAML may say ``4:00:00`` or ``6d``."""
 
 
 class Gpu(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -214,7 +209,7 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
         inodes: Files in all.
         shared: True when several nodes see the same files.
         mine: The folder on it that is mine to write, e.g. ``/data/u123``; absent when there is none.
-        quota: My quota in bytes.
+        quota: My limits there; absent where I have none.
         backup: Whether someone backs it up, in words.
         purge: When files are deleted, in words.
         speed: How fast it was when it was measured, by node.
@@ -232,7 +227,7 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
     inodes: Fact[int] = UNSEEN
     shared: Fact[bool] = UNSEEN
     mine: Fact[str] = UNSEEN
-    quota: Fact[Bytes] = UNSEEN
+    quota: Fact[Quota] = UNSEEN
     backup: Fact[str] = UNSEEN
     purge: Fact[str] = UNSEEN
     speed: tuple[Speed, ...] = ()
@@ -311,6 +306,7 @@ class Now(msgspec.Struct, frozen=True, omit_defaults=True):
         queue: My jobs.
         free: Free bytes by volume path.
         free_inodes: Free files by volume path.
+        used: What counts against my quota, by volume path.
     """
 
     at: float = 0.0
@@ -318,6 +314,7 @@ class Now(msgspec.Struct, frozen=True, omit_defaults=True):
     queue: Fact[tuple[QueuedJob, ...]] = UNSEEN
     free: dict[str, int] = {}
     free_inodes: dict[str, int] = {}
+    used: dict[str, Usage] = {}
 
 
 class Type(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,15 @@ import re
 from jido.errors import InputError
 from jido.model.spans import human_duration as human_duration
 
+
+class Bytes(int):
+    """A size in bytes; YAML may say ``512G``."""
+
+
+class Seconds(int):
+    """A duration in seconds; YAML may say ``4:00:00`` or ``6d``."""
+
+
 _SLURM = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 _HUMAN = re.compile(r"(\d+(?:\.\d+)?)\s*(days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms])(?![a-z])")
 _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}

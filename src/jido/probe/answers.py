@@ -32,6 +32,11 @@ class Answers:
         self._findings = findings
         self._commands = commands
 
+    @property
+    def findings(self) -> Mapping[str, Finding]:
+        """All of them, for those who read their own."""
+        return self._findings
+
     def code(self, look: str) -> int | None:
         """The look's exit code; None when it did not end in time or was not made."""
         finding = self._findings.get(look)

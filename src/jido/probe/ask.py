@@ -10,21 +10,29 @@ from jido.model.bundle import Finding, Part, bundle
 from jido.model.command import Ask
 from jido.model.facts import Look
 from jido.model.map import Map
-from jido.probe.looks import COMMON, host_looks, volume_looks
+from jido.probe.looks import COMMON, host_looks, quota_looks, volume_looks
 from jido.probe.merge import merge
 from jido.storage.base import StorageKind
 from jido.transports.base import Transport
 
 
-def compose(engines: Sequence[Engine], *, mark: str | None = None) -> tuple[list[Part], Ask[dict[str, Finding]]]:
+def compose(
+    engines: Sequence[Engine], kinds: Sequence[type[StorageKind]] = (), *, mark: str | None = None
+) -> tuple[list[Part], Ask[dict[str, Finding]]]:
     """All looks, and the one question that asks them.
 
     Args:
         engines: Whose looks to make.
+        kinds: Whose quotas to ask for.
         mark: See `bundle`.
     """
     # The slow ones begin first.
-    parts = [*(part for engine in engines for part in engine.looks()), *reversed(host_looks()), *volume_looks()]
+    parts = [
+        *(part for engine in engines for part in engine.looks()),
+        *reversed(host_looks()),
+        *quota_looks(kinds),
+        *volume_looks(),
+    ]
     return parts, bundle(parts, common=COMMON, mark=mark)
 
 
@@ -51,7 +59,7 @@ def probe(
         TransportError: The machine could not be spoken to.
         CommandFailed: The looks could not be made there at all.
     """
-    parts, question = compose(engines)
+    parts, question = compose(engines, kinds)
     reply = transport.run(question.command)
     findings = question.parse(reply)
     if all(finding.code is None for finding in findings.values()):

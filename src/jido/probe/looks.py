@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 
 from jido.model.bundle import Part
+from jido.storage import asking
+from jido.storage.base import StorageKind
 
 # Folders by these names, and only these, are looked for; what is mounted elsewhere the mount table tells.
 PATHS = (
@@ -80,27 +82,25 @@ _PLAIN = ("HOME", "MODULESHOME", "MODULEPATH", "CONDA_PREFIX", "CUDA_HOME", "SLU
 SECRET = "KEY|TOKEN|PASS|PWD|SECRET|CRED|AUTH|COOKIE|SESSION|PRIV|API|URL|URI|DSN|CONN|SIGN|LICENSE|CERT"  # noqa: S105 - names to avoid
 
 # One record a volume: path, df's answer, the folder that is mine to write, df's exit code.
-_VOLUME = """\
+_VOLUME = (
+    asking.MINE
+    + """\
 vol() {
   [ -d "$1" ] || return 0
-  u=${USER:-${LOGNAME:-$(id -un)}}; m=
-  case $HOME/ in "$1"/*) [ -w "$HOME" ] && m=$HOME;; esac
-  [ "$1" = / ] || for c in "$1/$u" "$1/users/$u" "$1/home/$u" "$1/scratch/$u" "$1/work/$u" "$1"; do
-    [ -n "$m" ] && break
-    [ -d "$c" ] && [ -w "$c" ] && m=$c
-  done
+  mine_of "$1"
   x=$(df -B1 --output=fstype,size,avail,itotal,iavail,target -- "$1" 2>/dev/null); r=$?
   case $r in 0|143) ;; *) x=$(df -P -k -- "$1" 2>/dev/null); r=$?;; esac
   printf '\\036%s\\0%s\\0%s\\0%s\\0' "$1" "$x" "$m" "$r"
 }
 """
+)
 # What stands in the root folder is listed without touching it, so that a dead mount there cannot hang the listing.
-COMMON = _VOLUME + "roots=' '; for r in /*; do roots=\"$roots$r \"; done\n"
+COMMON = _VOLUME + asking.EACH + "roots=' '; for r in /*; do roots=\"$roots$r \"; done\n"
 
 _MOUNTED = """\
 n=0; set -f; IFS='
 '
-for line in $(cat /proc/self/mountinfo); do
+for line in $table; do
   fs=${line#* - }; fs=${fs%% *}
   case $fs in
     proc|sysfs|cgroup*|dev*|tmpfs|ramfs|overlay|squashfs|autofs|nsfs|tracefs|debugfs|mqueue|hugetlbfs|bpf|\\
@@ -221,6 +221,11 @@ def host_looks() -> Sequence[Part]:
         Part("mounts", "cat /proc/self/mountinfo", 5, needs="[ -r /proc/self/mountinfo ]", typed="findmnt"),
         Part("environment", _filled(_ENVIRONMENT), 12, typed="env; command -v rsync conda apptainer module"),
     )
+
+
+def quota_looks(kinds: Sequence[type[StorageKind]]) -> Sequence[Part]:
+    """Each kind's own looks for my quota; kinds may share one."""
+    return tuple({part.name: part for kind in kinds for part in kind.looks()}.values())
 
 
 def volume_looks() -> Sequence[Part]:

@@ -44,7 +44,7 @@ def merge(
     answers = Answers(cleaned, {part.name: part.command for part in parts})
     login = host(answers, on)
     seen_environment = environment(answers)
-    seen = volumes(answers, kinds, login.home.value or "", seen_environment.variables.value or {})
+    seen = volumes(answers, kinds, login.home.value or "", seen_environment.variables.value or {}, at)
     inventories = {engine.name: engine.inventory(cleaned, at) for engine in engines}
     if own is not None:
         inventories[told] = own
@@ -73,6 +73,7 @@ def merge(
             queue=chosen.now.queue,
             free=seen.free,
             free_inodes=seen.free_inodes,
+            used=seen.used,
         ),
         looks={
             part.name: Look(part.command, login.name, at, round(cleaned[part.name].took, 3), cleaned[part.name].code)

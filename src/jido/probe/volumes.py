@@ -9,10 +9,12 @@ import msgspec
 from jido.model.bundle import MISSING
 from jido.model.facts import Fact, absent, known, unknown
 from jido.model.map import UNSEEN, Bytes, Storage, Volume
+from jido.model.quota import Quota, Usage
 from jido.probe.answers import Answers
 from jido.probe.looks import HINTS, PATHS, look_of
 from jido.probe.seen import Mount, Record, Space, mount_of, mounts, records
 from jido.probe.tiers import tier
+from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
 
 _ASK = "ask the administrators"
@@ -26,15 +28,19 @@ class Seen(msgspec.Struct, frozen=True):
         kinds: The storage kind of each volume, by path.
         free: Free bytes by volume path.
         free_inodes: Free files by volume path.
+        used: What counts against my quota, by volume path.
     """
 
     storage: Storage
     kinds: dict[str, type[StorageKind]]
     free: dict[str, int]
     free_inodes: dict[str, int]
+    used: dict[str, Usage]
 
 
-def volumes(answers: Answers, kinds: Sequence[type[StorageKind]], home: str, variables: Mapping[str, str]) -> Seen:
+def volumes(
+    answers: Answers, kinds: Sequence[type[StorageKind]], home: str, variables: Mapping[str, str], at: float = 0.0
+) -> Seen:
     """Every volume that was seen from the login node.
 
     Args:
@@ -42,6 +48,7 @@ def volumes(answers: Answers, kinds: Sequence[type[StorageKind]], home: str, var
         kinds: The storage kinds to recognise.
         home: My home folder; empty where it is not known.
         variables: The login environment's hints.
+        at: When the looks were made, seconds since the epoch.
     """
     table = mounts(answers.text("mounts"))
     found, missing = _asked(answers)
@@ -57,7 +64,7 @@ def volumes(answers: Answers, kinds: Sequence[type[StorageKind]], home: str, var
     hints = _hints(answers, found, variables)
     free: dict[str, int] = {}
     free_inodes: dict[str, int] = {}
-    rows, by_path = [], {}
+    rows, by_path, used = [], {}, {}
     for path, record in sorted(found.items()):
         mount = table.get(record.space.mount) if record.space else mount_of(path, table)
         fs = (record.space.fs if record.space else "") or (mount.fs if mount else "")
@@ -69,8 +76,11 @@ def volumes(answers: Answers, kinds: Sequence[type[StorageKind]], home: str, var
         if record.space and record.space.inodes and record.space.free_inodes is not None:
             free_inodes[path] = record.space.free_inodes
         named = hints.get(path, {})
-        rows.append(_volume(path, record, mount, fs, kind, named, is_home=path == home_path))
-    return Seen(Storage(tuple(rows), tuple(missing)), by_path, free, free_inodes)
+        told = _quota(_spot(path, record, mount, fs), kind, answers, at)
+        if told.usage is not None:
+            used[path] = told.usage
+        rows.append(_volume(path, record, mount, fs, kind, named, told.quota, is_home=path == home_path))
+    return Seen(Storage(tuple(rows), tuple(missing)), by_path, free, free_inodes, used)
 
 
 def _asked(answers: Answers) -> tuple[dict[str, Record], list[str]]:
@@ -138,6 +148,7 @@ def _volume(
     fs: str,
     kind: type[StorageKind] | None,
     hints: dict[str, str],
+    quota: Fact[Quota],
     *,
     is_home: bool,
 ) -> Volume:
@@ -155,7 +166,7 @@ def _volume(
         inodes=_inodes(space, by, path),
         shared=_shared(path, fs, source, kind),
         mine=_mine(record.mine, space, path, by),
-        quota=_quota(record.mine or path, fs, kind),
+        quota=quota,
         backup=unknown("no command tells", _ASK),
         purge=unknown("no command tells", _ASK),
         note=" ".join(f"${name} points here." for name in sorted(hints)),
@@ -188,12 +199,21 @@ def _mine(mine: str, space: Space | None, path: str, by: str) -> Fact[str]:
     return absent(by)
 
 
-def _quota(folder: str, fs: str, kind: type[StorageKind] | None) -> Fact[Bytes]:
+def _spot(path: str, record: Record, mount: Mount | None, fs: str) -> Spot:
+    return Spot(
+        path=path,
+        mount=record.space.mount if record.space else mount.point if mount else "",
+        source=(record.space.source if record.space else "") or (mount.source if mount else ""),
+        fs=fs,
+        mine=record.mine,
+        by=record.by,
+    )
+
+
+def _quota(spot: Spot, kind: type[StorageKind] | None, answers: Answers, at: float) -> Told:
     if kind is None:
-        return unknown(f"jido does not know the kind {fs}" if fs else "its kind is not known", _ASK)
-    if not kind.quota_command:
-        return unknown("this kind has no quota that a user could ask for", _ASK)
-    return unknown("the probe does not read quotas", kind.quota_command.format(path=folder))
+        return Told(unknown(f"jido does not know the kind {spot.fs}" if spot.fs else "its kind is not known", _ASK))
+    return kind.quota(spot, answers.findings, at)
 
 
 def _shared(path: str, fs: str, source: str, kind: type[StorageKind] | None) -> Fact[bool]:

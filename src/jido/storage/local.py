@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from jido.model.bundle import Finding, Part
+from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
+from jido.storage.posix import DISKS, TYPED, posix_look, posix_quota
 
 
 class Local(StorageKind):
-    """A file system on a disk of the node itself."""
+    """A file system on a disk of the node itself, with quotas as Unix keeps them."""
 
     name: ClassVar[str] = "local"
     title: ClassVar[str] = "local disk"
-    types: ClassVar[frozenset[str]] = frozenset(
-        {
-            "ext2",
-            "ext3",
-            "ext4",
-            "ext2/ext3",
-            "xfs",
-            "btrfs",
-            "zfs",
-            "f2fs",
-            "jfs",
-            "reiserfs",
-            "bcachefs",
-            "ufs",
-            "apfs",
-        }
-    )
+    types: ClassVar[frozenset[str]] = DISKS
     network: ClassVar[bool] = False
-    quota_command: ClassVar[str] = "quota -s"
+    quota_command: ClassVar[str] = TYPED
     good_for: ClassVar[tuple[str, ...]] = (
         "datasets unpacked once per node: many small files are read fast",
         "temporary files of a job",
     )
     bad_for: ClassVar[tuple[str, ...]] = ("anything another node must see, unless this node serves it to the others",)
+
+    @classmethod
+    def looks(cls) -> Sequence[Part]:
+        """``quota``, which asks the kernel."""
+        return (posix_look(),)
+
+    @classmethod
+    def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
+        """Read ``quota``."""
+        return posix_quota(spot, findings, at)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from jido.model.bundle import Finding, Part
+from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
+from jido.storage.posix import NFS, TYPED, posix_look, posix_quota
 
 
 class Nfs(StorageKind):
@@ -12,9 +16,9 @@ class Nfs(StorageKind):
 
     name: ClassVar[str] = "nfs"
     title: ClassVar[str] = "NFS"
-    types: ClassVar[frozenset[str]] = frozenset({"nfs", "nfs3", "nfs4"})
+    types: ClassVar[frozenset[str]] = NFS
     network: ClassVar[bool] = True
-    quota_command: ClassVar[str] = "quota -s"
+    quota_command: ClassVar[str] = TYPED
     good_for: ClassVar[tuple[str, ...]] = (
         "code, results and checkpoints",
         "files that several nodes read",
@@ -23,3 +27,13 @@ class Nfs(StorageKind):
         "many small files read by many jobs at once: one server answers all of them",
         "file locks and databases",
     )
+
+    @classmethod
+    def looks(cls) -> Sequence[Part]:
+        """``quota``, which asks the server's rquotad."""
+        return (posix_look(),)
+
+    @classmethod
+    def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
+        """Read ``quota``."""
+        return posix_quota(spot, findings, at)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+from jido.model.bundle import Finding
+from jido.model.facts import absent
+from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
 
 
@@ -18,3 +22,8 @@ class Overlay(StorageKind):
     network: ClassVar[bool] = False
     good_for: ClassVar[tuple[str, ...]] = ("the container's own programs",)
     bad_for: ClassVar[tuple[str, ...]] = ("anything that is to be kept: it goes with the container",)
+
+    @classmethod
+    def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
+        """It knows no quotas of users: the file system below it limits it."""
+        return Told(absent(spot.by))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+from jido.model.bundle import Finding
+from jido.model.facts import absent
+from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
 
 
@@ -19,3 +23,8 @@ class Tmpfs(StorageKind):
         "anything that is to be kept: it is gone after a restart",
         "large files: they take the memory of jobs",
     )
+
+    @classmethod
+    def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
+        """It knows no quotas of users: its size is the limit."""
+        return Told(absent(spot.by))
