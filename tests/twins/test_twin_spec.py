@@ -68,8 +68,16 @@ def test_aurora_has_8_nodes_62_gpus_and_its_partitions() -> None:
         "/data": "user",
         "/data/datasets": "none",
     }
-    assert all(node.volumes == ("/local_datasets",) for node in aurora.nodes)
+    assert {path for node in aurora.nodes for path in node.volumes} == {"/local_datasets", "/data2/local_datasets"}
+    assert [node.name for node in aurora.nodes if len(node.volumes) > 1] == ["aurora-g1", "aurora-g2"]
     assert aurora.login_volumes == ()
+
+
+@pytest.mark.parametrize(("name", "nodes", "gpus"), [("aurora", 8, 62), ("ariel", 23, 182), ("moana", 17, 105)])
+def test_built_in_maps_have_the_public_number_of_gpus(name: str, nodes: int, gpus: int) -> None:
+    spec = spec_of(built_in(name))
+    assert len(spec.nodes) == nodes
+    assert sum(row.count for node in spec.nodes for row in node.gpus) == gpus
 
 
 def test_what_is_not_public_of_aurora_is_marked_an_estimate() -> None:

@@ -53,13 +53,14 @@ def map_of(source: str) -> Map:
     return seen
 
 
-def up(source: str, name: str = "", *, plain: bool = False) -> TwinState:
+def up(source: str, name: str = "", *, plain: bool = False, accounting: bool = True) -> TwinState:
     """Bring the twin of a map up and name it as a cluster; up already is a no-op.
 
     Args:
         source: See `map_of`.
         name: The cluster's name here; the map's own unless given.
         plain: Do without namespaces.
+        accounting: False brings the cluster up without its accounting.
 
     Raises:
         Refused: The name is taken by a cluster that is no twin.
@@ -68,7 +69,7 @@ def up(source: str, name: str = "", *, plain: bool = False) -> TwinState:
     from jido import twins
 
     map_ = map_of(source)
-    spec = twins.spec_of(map_)
+    spec = twins.spec_of(map_, accounting=accounting)
     name = name or spec.name
     spec = msgspec.structs.replace(spec, name=name)
     taken = clusters.read().get(name)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jido.errors import InputError, TwinError
+from jido.twins import people
 
 # Its presence says that the folder is a twin's, so that nothing else is ever removed.
 MARK = "twin.json"
@@ -58,7 +59,9 @@ def locked(folder: Path, *, wait: float = 120.0, create: bool = True) -> Iterato
     until = time.monotonic() + wait
     while True:
         if create:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # It may be there, and then not be there any more when mkdir looks whether it is a folder.
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -127,6 +130,8 @@ def remove(path: Path) -> None:
                     where.chmod(mode | 0o700)
         shutil.rmtree(path)
     except OSError as error:
+        if isinstance(error, PermissionError) and people.remove_as_root_inside(path):
+            return
         raise TwinError(f"cannot remove {path}", cause=str(error), hint="remove it by hand") from error
 
 

@@ -8,10 +8,11 @@ from jido.errors import NotFound, Refused
 from jido.model import map as maps
 from jido.model.nodeset import expand
 from jido.twins import spec as specs
+from jido.twins.accounts import accounting_of
 from jido.twins.recipes import recipe_of
 
 
-def spec_of(cluster: maps.Map, *, user: str = "student") -> specs.TwinSpec:
+def spec_of(cluster: maps.Map, *, user: str = "student", accounting: bool = True) -> specs.TwinSpec:
     """The twin of a mapped cluster.
 
     What the map does not know is left to the engine's own default; nothing is made up but the names of machines
@@ -20,6 +21,7 @@ def spec_of(cluster: maps.Map, *, user: str = "student") -> specs.TwinSpec:
     Args:
         cluster: The map.
         user: Name of the ordinary user inside.
+        accounting: False leaves the accounting out, whatever the map says.
 
     Raises:
         Refused: The cluster's engine has no twin recipe.
@@ -55,6 +57,7 @@ def spec_of(cluster: maps.Map, *, user: str = "student") -> specs.TwinSpec:
         home=next((v.path for v in cluster.storage.volumes if v.tier.value == "home"), "/home"),
         volumes=tuple(shared),
         login_volumes=tuple(local.get("login", ())),
+        accounting=accounting_of(cluster.scheduling, user) if accounting else None,
     )
     specs.check(spec)
     return spec
@@ -91,6 +94,9 @@ def _partition(row: maps.Partition) -> specs.Partition:
         priority=row.priority,
         allow_accounts=row.allow_accounts,
         deny_accounts=row.deny_accounts,
+        allow_groups=row.allow_groups,
+        allow_qos=row.allow_qos,
+        qos=row.qos,
         default_cpus_per_gpu=row.default_cpus_per_gpu,
         default_memory_per_cpu=number(row.default_memory_per_cpu),
         default_memory_per_gpu=number(row.default_memory_per_gpu),
@@ -107,9 +113,10 @@ def _volumes(rows: tuple[maps.Volume, ...], nodes: list[str]) -> tuple[list[spec
     for row in rows:
         if specs.is_system(row.path) or row.tier.value in ("system", "object"):
             continue
-        seen = row.seen_from
-        where = ["login"] if seen == "login" else nodes if seen == "compute" else expand(seen)
-        if row.shared.value is False or (seen != "login" and row.shared.value is None):
+        seen = row.on_nodes
+        where = ["login"] if row.on_login else []
+        where += nodes if seen == "compute" else expand(seen)
+        if row.shared.value is False or (not row.on_login and row.shared.value is None):
             for machine in where:
                 local.setdefault(machine, []).append(row.path)
             continue

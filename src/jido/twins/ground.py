@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from jido.twins.people import Range
 from jido.twins.spec import TwinSpec
 
 CONTROL, LOGIN = "control", "login"
@@ -31,10 +32,17 @@ class Mount:
 
 @dataclass(frozen=True)
 class After:
-    """What must be there before a daemon starts: a UNIX socket (as the keeper sees it) or a listening port."""
+    """What must be there before a daemon starts.
+
+    Attributes:
+        socket: A UNIX socket, as the keeper sees it.
+        port: Something listens on it.
+        done: The daemon of this name, one that runs once, has ended well.
+    """
 
     socket: str = ""
     port: int = 0
+    done: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Daemon:
         argv: The command, as seen on that machine.
         after: What it waits for.
         port: The TCP port it listens on once it is up.
+        once: It does something and ends; others may wait until it has.
         env: Its environment besides ``PATH``, ``HOME`` and ``LANG``.
     """
 
@@ -55,6 +64,7 @@ class Daemon:
     argv: tuple[str, ...]
     after: tuple[After, ...] = ()
     port: int = 0
+    once: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +77,8 @@ class Parts:
         folders: Folders to be there, relative to the twin's folder.
         mounts: Where machines see files and folders.
         daemons: What to run.
+        owners: Where daemons have users of their own: whose a file or folder and all within is, by path relative to
+            the twin's folder.
         look: Command on the control machine whose output `Recipe.nodes` reads.
         devices: By machine, names in /dev of character devices that it pretends to have; in plain mode they are
             under run/dev of the twin's folder.
@@ -79,6 +91,7 @@ class Parts:
     mounts: tuple[Mount, ...]
     daemons: tuple[Daemon, ...]
     look: tuple[str, ...]
+    owners: Mapping[str, int] = field(default_factory=dict)
     devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -97,6 +110,7 @@ class Ground:
         user: Who everything runs as, as the daemons see it.
         host: Host name of the control machine.
         loopback_only: Whether that host name is 127.0.0.1, so that servers may bind their own host name's address.
+        ids: User ids besides the ordinary user's; None where there are none, so that daemons are that user too.
     """
 
     spec: TwinSpec
@@ -107,6 +121,7 @@ class Ground:
     user: str
     host: str
     loopback_only: bool
+    ids: Range | None = None
 
     @property
     def home(self) -> str:
@@ -139,6 +154,12 @@ class Recipe(Protocol):
 
     def parts(self, ground: Ground) -> Parts:
         """Files, folders, mounts and daemons."""
+
+    def affordable(self, spec: TwinSpec, *, plain: bool) -> tuple[TwinSpec, tuple[str, ...]]:
+        """What of a spec can be had on this machine, and notes on what cannot."""
+
+    def prepare(self, ground: Ground) -> tuple[str, ...]:
+        """Do what takes more than files, before any daemon starts; returns notes for people."""
 
     def nodes(self, stdout: str) -> tuple[NodeState, ...]:
         """Read the output of `Parts.look`."""

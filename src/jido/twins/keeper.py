@@ -6,7 +6,7 @@ In a twin of namespaces everything runs in one outer PID namespace that ends wit
 is within. In plain mode it is the subreaper of all that the twin starts, and ends them itself.
 """
 
-# ruff: noqa: PTH110, PTH115, PTH123, PTH208, SIM105
+# ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH116, PTH120, PTH123, PTH208, SIM105
 from __future__ import annotations
 
 import json
@@ -62,11 +62,22 @@ def listening() -> set[int]:
         return {int(row[1].rpartition(":")[2], 16) for row in rows if int(row[3], 16) == _LISTEN}
 
 
-def is_there(after: list[dict[str, Any]], ports: set[int]) -> bool:
+def is_there(after: list[dict[str, Any]], ports: set[int], done: set[str]) -> bool:
     """Whether all that a daemon waits for is there."""
     return all(
-        (not a["socket"] or os.path.exists(a["socket"])) and (not a["port"] or a["port"] in ports) for a in after
+        (not a["socket"] or os.path.exists(a["socket"]))
+        and (not a["port"] or a["port"] in ports)
+        and (not a["done"] or a["done"] in done)
+        for a in after
     )
+
+
+def give(path: str, uid: int) -> None:
+    """Make a file, or a folder with all within, a user's."""
+    os.chown(path, uid, uid, follow_symlinks=False)
+    if os.path.isdir(path) and not os.path.islink(path):
+        for entry in os.scandir(path):
+            give(entry.path, uid)
 
 
 def spawn(view: list[str], argv: list[str], env: dict[str, str], out: int, err: int, hold: int = -1) -> int:
@@ -157,6 +168,7 @@ class Keeper:
         self.running: dict[str, int] = {}
         self.codes: dict[str, int] = {}
         self.gates: dict[str, int] = {}
+        self.done: set[str] = set()
 
     def start(self, daemon: dict[str, Any], hold: int = -1) -> None:
         """Start a daemon, or its machine only."""
@@ -177,7 +189,7 @@ class Keeper:
     def start_what_can(self) -> None:
         """Start every daemon whose needs are there."""
         ports = listening() if any(a["port"] for d in self.waiting for a in d["after"]) else set()
-        for daemon in [d for d in self.waiting if is_there(d["after"], ports)]:
+        for daemon in [d for d in self.waiting if is_there(d["after"], ports, self.done)]:
             self.waiting.remove(daemon)
             gate = self.gates.pop(daemon["name"], -1)
             if gate < 0:
@@ -200,8 +212,12 @@ class Keeper:
             if not pid:
                 return
             if pid in names:
-                self.codes[names[pid]] = os.waitstatus_to_exitcode(status)
-                del self.running[names[pid]]
+                name, code = names[pid], os.waitstatus_to_exitcode(status)
+                del self.running[name]
+                if code == 0 and any(d["once"] for d in self.plan["daemons"] if d["name"] == name):
+                    self.done.add(name)
+                else:
+                    self.codes[name] = code
 
     def answer(self, ask: str) -> dict[str, Any]:
         """Answer ``state`` or ``nodes`` (state and what the scheduler says of its nodes)."""
@@ -327,6 +343,12 @@ def main(report: int, proc: str, trial: list[str]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake[1], warn_on_full_buffer=False)
     control = control_socket(plan["control"])
+    if os.getuid() == 0:
+        # The starter is another user here, and may speak to us.
+        folder = os.stat(os.path.dirname(plan["control"]))
+        os.chown(plan["control"], folder.st_uid, folder.st_gid)
+    for path, uid in plan["owners"]:
+        give(path, uid)
     try:
         Keeper(plan).serve(control, wake[0])
     finally:

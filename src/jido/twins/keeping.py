@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from jido.errors import TwinError
-from jido.twins import processes
+from jido.twins import people, processes
 
 CONTROL, LOG = "run/control", "logs/keeper.log"
 
@@ -72,7 +72,14 @@ class Starting:
 
 
 def start(
-    folder: Path, prefix: Sequence[str], trial: Sequence[str], env: dict[str, str], held: Sequence[socket.socket]
+    folder: Path,
+    prefix: Sequence[str],
+    trial: Sequence[str],
+    env: dict[str, str],
+    held: Sequence[socket.socket],
+    *,
+    ids: people.Range | None = None,
+    inside: int = 0,
 ) -> Starting:
     """Start the keeper, detached from this process.
 
@@ -82,25 +89,74 @@ def start(
         trial: Options of a bwrap to be tried within; empty in plain mode.
         env: The keeper's environment.
         held: Port reservations to hand over.
+        ids: User ids it shall have inside besides the starter's own; it is root of them.
+        inside: What the starter is inside.
+
+    Raises:
+        OSError: The kernel, or newuidmap, refused these ids.
     """
     plan, report = os.pipe(), os.pipe()
     proc = str(folder / "run/proc") if prefix else "/proc"
     keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(report[1]), proc, *trial]
+    mapping = _Mapping() if ids else None
+    between = mapping.options if mapping else ("--",) if prefix else ()
     with (folder / LOG).open("ab") as log:
         # setsid --fork: the keeper belongs to no terminal and is nobody's child to bury.
         subprocess.run(
-            ["setsid", "--fork", *prefix, *(["--"] if prefix else []), *keeper],
+            ["setsid", "--fork", *prefix, *between, *keeper],
             env=env,
             cwd="/",
             stdin=plan[0],
             stdout=log,
             stderr=log,
-            pass_fds=[report[1], *(holder.fileno() for holder in held)],
+            pass_fds=[report[1], *(holder.fileno() for holder in held), *(mapping.descriptors if mapping else ())],
             check=False,
         )
     os.close(plan[0])
     os.close(report[1])
-    return Starting(folder, os.fdopen(plan[1], "wb"), os.fdopen(report[0], "rb"))
+    starting = Starting(folder, os.fdopen(plan[1], "wb"), os.fdopen(report[0], "rb"))
+    if mapping and ids:
+        try:
+            mapping.make(ids, inside)
+        except OSError:
+            starting.give_up()
+            raise
+    return starting
+
+
+class _Mapping:
+    """A bwrap that waits until its user namespace has been given ids."""
+
+    def __init__(self) -> None:
+        self._info, self._block = os.pipe(), os.pipe()
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        return self._info[1], self._block[0]
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        # bwrap is the starter's user inside; setpriv makes the keeper root. Ambient capabilities would go down to
+        # everything that is started.
+        become = ("setpriv", "--reuid=0", "--regid=0", "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all")
+        return ("--info-fd", str(self._info[1]), "--userns-block-fd", str(self._block[0]), "--", *become)
+
+    def make(self, ids: people.Range, inside: int) -> None:
+        for fd in self.descriptors:
+            os.close(fd)
+        try:
+            said = b""
+            while b"}" not in said:
+                if not (part := os.read(self._info[0], 4096)):
+                    # Namespaces are forbidden: the keeper's log says so, and `who` reads it.
+                    return
+                said += part
+            people.map_ids(json.loads(said)["child-pid"], ids, inside)
+            os.write(self._block[1], b"xx")
+        finally:
+            # A bwrap that is told nothing more ends by itself.
+            os.close(self._info[0])
+            os.close(self._block[1])
 
 
 def ask(folder: Path, question: str, *, within: float = 15.0) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from jido.errors import InputError
+from jido.model.limits import Association, Limits, Qos
 
 # A host name as the kernel, sshd and every scheduler accept it. Names go into configuration files unquoted.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -58,6 +59,9 @@ class Partition(msgspec.Struct, frozen=True):
     priority: int = 1
     allow_accounts: tuple[str, ...] | None = None
     deny_accounts: tuple[str, ...] = ()
+    allow_groups: tuple[str, ...] | None = None
+    allow_qos: tuple[str, ...] | None = None
+    qos: str = ""
     default_cpus_per_gpu: int | None = None
     default_memory_per_cpu: int | None = None
     default_memory_per_gpu: int | None = None
@@ -77,6 +81,20 @@ class Volume(msgspec.Struct, frozen=True):
     open_to: Literal["user", "all", "none"] = "user"
 
 
+class Accounting(msgspec.Struct, frozen=True):
+    """The accounting database of a scheduler.
+
+    Attributes:
+        qos: Every QoS with its limits.
+        associations: Accounts, and the user's memberships in them, parents before children.
+        enforce: What the scheduler enforces, in its words (``limits,qos,associations``); empty is nothing.
+    """
+
+    qos: tuple[Qos, ...] = ()
+    associations: tuple[Association, ...] = ()
+    enforce: str = "limits,qos,associations"
+
+
 class TwinSpec(msgspec.Struct, frozen=True):
     """A twin to be.
 
@@ -92,6 +110,7 @@ class TwinSpec(msgspec.Struct, frozen=True):
         home: Path of the volume that holds homes.
         volumes: Shared volumes; `home` is added when it is not among them.
         login_volumes: Paths that only the login node sees.
+        accounting: What the accounting database holds; None is a cluster without one.
         root: The tree whose programs run inside; ``/`` is this machine's own.
     """
 
@@ -106,6 +125,7 @@ class TwinSpec(msgspec.Struct, frozen=True):
     home: str = "/home"
     volumes: tuple[Volume, ...] = (Volume("/home"), Volume("/data"))
     login_volumes: tuple[str, ...] = ()
+    accounting: Accounting | None = None
     root: str = "/"
 
     @property
@@ -165,12 +185,36 @@ def _problems(spec: TwinSpec) -> Iterator[str]:
             yield f"{partition.name!r} cannot be a partition"
         if strangers := sorted(set(partition.nodes) - set(names)):
             yield f"partition {partition.name} names nodes that are not in the map: {', '.join(strangers)}"
+        for word in (*(partition.allow_qos or ()), *([partition.qos] if partition.qos else [])):
+            if not _WORD.fullmatch(word):
+                yield f"{word!r} of partition {partition.name} cannot be a QoS"
+    if spec.accounting:
+        yield from _accounting_problems(spec.accounting)
     local = [path for node in spec.nodes for path in node.volumes]
     for path in (*(volume.path for volume in spec.volumes), spec.home, *local, *spec.login_volumes):
         if not _PATH.fullmatch(path) or ".." in path.split("/"):
             yield f"{path!r} cannot be a volume's path"
         elif path.split("/")[1] in _SYSTEM:
             yield f"volume {path} would cover a part of the system"
+
+
+def _accounting_problems(accounting: Accounting) -> Iterator[str]:
+    for row in accounting.qos:
+        limits = (row.per_job, row.per_user, row.per_account, row.in_all)
+        for word in (row.name, *row.flags, *row.preempts, *_resources(*limits)):
+            if not _WORD.fullmatch(word):
+                yield f"{word!r} of QoS {row.name!r} cannot be named to the accounting database"
+    for one in accounting.associations:
+        optional = [word for word in (one.user, one.partition, one.parent, one.default_qos) if word]
+        for word in (one.account, *optional, *one.qos, *_resources(one.per_job, one.in_all)):
+            if not _WORD.fullmatch(word):
+                yield f"{word!r} of account {one.account!r} cannot be named to the accounting database"
+
+
+def _resources(*limits: Limits) -> Iterator[str]:
+    for one in limits:
+        yield from one.gpu_models
+        yield from (name.replace("/", ":", 1) for name in one.other)
 
 
 _SYSTEM = frozenset(

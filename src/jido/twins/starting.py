@@ -17,7 +17,7 @@ import msgspec
 
 from jido.errors import TwinError
 from jido.twins import folder as folders
-from jido.twins import keeping, login, state, system, views
+from jido.twins import keeping, login, people, state, system, views
 from jido.twins.ending import TOKEN
 from jido.twins.ground import CONTROL, LOGIN, Daemon, Ground, NodeState, Parts, Recipe
 from jido.twins.spec import TwinSpec
@@ -35,14 +35,19 @@ def start(
     """
     until = time.monotonic() + within
     reason = "asked for" if plain else "" if shutil.which("bwrap") else "bubblewrap (bwrap) is not installed"
+    ids, alone = people.available()
     while True:
-        ports, held = keeping.reserve(["sshd", *recipe.ports(spec)])
+        possible, lost = recipe.affordable(spec, plain=bool(reason))
+        ports, held = keeping.reserve(["sshd", *recipe.ports(possible)])
         try:
-            ground = _ground(spec, folder, ports, bool(reason))
+            ground = _ground(possible, folder, ports, bool(reason), ids)
             try:
-                return _start_on(ground, recipe, reason, held, until)
+                return _start_on(ground, recipe, reason or alone, lost, held, until)
             except _NoNamespaces as error:
-                reason = str(error)
+                if ground.ids:
+                    ids, alone = None, str(error)
+                else:
+                    reason = str(error)
                 folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state"))
         finally:
             for holder in held:
@@ -50,28 +55,39 @@ def start(
 
 
 class _NoNamespaces(Exception):
-    """Namespaces cannot be had here; the message says why."""
+    """Namespaces, or several users in them, cannot be had here; the message says why."""
 
 
 def _start_on(
-    ground: Ground, recipe: Recipe, reason: str, held: list[socket.socket], until: float
+    ground: Ground,
+    recipe: Recipe,
+    reason: str,
+    lost: tuple[str, ...],
+    held: list[socket.socket],
+    until: float,
 ) -> tuple[state.Record, tuple[NodeState, ...]]:
     spec, folder, token = ground.spec, ground.folder, uuid.uuid4().hex
     for name in ("run/proc", "logs", "conf/etc", "keys"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, text in system.etc_files(spec).items():
+    for name, text in system.etc_files(ground).items():
         folders.write(folder / name, text)
     views.copy_etc(folder, spec)
     # The keeper's interpreter and the key makers start while the rest is written.
     makers = login.start_keys(folder, f"twin of {spec.name}")
-    prefix, trial = ([], ()) if ground.plain else (views.outer(folder, spec), views.TRIAL)
-    starting = keeping.start(folder, prefix, trial, _environment(ground, token), held)
+    prefix, trial = ([], ()) if ground.plain else (views.outer(folder, spec, ground.ids), views.trial(ground.ids))
+    env = _environment(ground, token)
+    try:
+        starting = keeping.start(folder, prefix, trial, env, held, ids=ground.ids, inside=spec.uid)
+    except OSError as error:
+        login.finish_keys(makers)
+        raise _NoNamespaces(str(error)) from None
     record = None
     try:
         parts = recipe.parts(ground)
         _write_files(ground, parts)
         login.finish_keys(makers)
         _write_login(ground, parts, token)
+        prepared = recipe.prepare(ground)
         plan = _plan(ground, parts, token)
         keeper, why = starting.who()
         if keeper is None:
@@ -85,7 +101,7 @@ def _start_on(
             short=str(ground.short.parent) if ground.plain else "",
             port=ground.ports["sshd"],
             user=ground.user,
-            notes=(*_notes(ground, reason), *parts.notes),
+            notes=(*_notes(ground, reason), *lost, *parts.notes, *prepared),
         )
         folders.write(folder / folders.STATE, msgspec.json.encode(record))
         starting.send(plan)
@@ -102,15 +118,16 @@ def _start_on(
             asked=row["machine"] == ground.spec.control_name,
         )
         for row in plan["daemons"]
+        if row["name"] in running
     )
     record = msgspec.structs.replace(record, daemons=kept)
     folders.write(folder / folders.STATE, msgspec.json.encode(record))
     return record, nodes
 
 
-def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool) -> Ground:
+def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool, ids: people.Range | None) -> Ground:
     if not plain:
-        return Ground(spec, folder, False, ports, folder, spec.user, spec.control_name, True)
+        return Ground(spec, folder, False, ports, folder, spec.user, spec.control_name, True, ids)
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -139,7 +156,12 @@ def _remove_short(short: Path) -> None:
 
 def _notes(ground: Ground, reason: str) -> tuple[str, ...]:
     if not ground.plain:
-        return ()
+        if ground.ids or ground.spec.accounting is None:
+            return ()
+        return (
+            f"the twin has a single user ({reason}): {ground.user} is Slurm's administrator too, so that limits of "
+            "QoS and associations hold, but what is denied to ordinary users only is not denied",
+        )
     return (
         f"plain mode, without namespaces ({reason}): everything runs as {ground.user}, all nodes share this "
         "machine's host name and file system",
@@ -153,7 +175,7 @@ def _write_files(ground: Ground, parts: Parts) -> None:
     for own in parts.folders:
         (folder / own).mkdir(parents=True, exist_ok=True)
     for name, text in parts.files.items():
-        folders.write(folder / name, text, secret=name.startswith("keys/"))
+        folders.write(folder / name, text, secret=name.startswith("keys/") or name.endswith("slurmdbd.conf"))
     if ground.plain:
         (folder / "run/dev").mkdir()
         for device in sorted({device for devices in parts.devices.values() for device in devices}):
@@ -201,11 +223,13 @@ def _plan(ground: Ground, parts: Parts, token: str) -> dict[str, Any]:
             "env": {**_environment(ground, token), **daemon.env},
             "log": str(ground.folder / "logs" / f"{daemon.name}.log"),
             "port": daemon.port,
-            "after": [{"socket": after.socket, "port": after.port} for after in daemon.after],
+            "after": [{"socket": a.socket, "port": a.port, "done": a.done} for a in daemon.after],
+            "once": daemon.once,
         }
 
     return {
         "control": str(ground.folder / keeping.CONTROL),
+        "owners": [[str(ground.folder / own), uid] for own, uid in parts.owners.items()] if ground.ids else [],
         "daemons": [row(daemon) for daemon in (*parts.daemons, login.daemon(ground))],
         "look": {
             "view": view(CONTROL),

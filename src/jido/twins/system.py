@@ -7,11 +7,13 @@ from pathlib import Path
 from jido.twins import folder as folders
 from jido.twins.ground import CONTROL, LOGIN, Ground, Mount
 from jido.twins.login import home_files
+from jido.twins.people import SLURM, SLURM_ID
 from jido.twins.spec import TwinSpec
 
 
-def etc_files(spec: TwinSpec) -> dict[str, str]:
+def etc_files(ground: Ground) -> dict[str, str]:
     """Files of /etc that every machine shares, by path relative to the folder."""
+    spec = ground.spec
     people = [
         "root:x:0:0:root:/root:/bin/bash",
         f"{spec.user}:x:{spec.uid}:{spec.uid}:{spec.user}:{spec.home_folder}:/bin/bash",
@@ -19,6 +21,9 @@ def etc_files(spec: TwinSpec) -> dict[str, str]:
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
     ]
     groups = ["root:x:0:", f"{spec.user}:x:{spec.uid}:", "nogroup:x:65534:"]
+    if ground.ids:
+        people.append(f"{SLURM}:x:{SLURM_ID}:{SLURM_ID}::/nonexistent:/usr/sbin/nologin")
+        groups.append(f"{SLURM}:x:{SLURM_ID}:")
     return {
         "conf/etc/passwd": "\n".join(people) + "\n",
         "conf/etc/group": "\n".join(groups) + "\n",

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from jido.twins.ground import Ground, Mount
+from jido.twins.people import Range
 from jido.twins.spec import TwinSpec
 
 # The machine's own settings that programs inside need; whatever else is in /etc does not concern the cluster.
@@ -18,22 +19,15 @@ _ETC = (
 )  # fmt: skip
 _OWN_ETC = ("passwd", "group", "nsswitch.conf")
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-# A bwrap within the keeper's, with all that a machine's bwrap does that a container may forbid.
-TRIAL = (
-    "--unshare-user",
-    "--unshare-pid",
-    "--unshare-uts",
-    "--ro-bind",
-    "/",
-    "/",
-    "--proc",
-    "/proc",
-    "--dev",
-    "/dev",
-)
+_TRIAL = ("--unshare-pid", "--unshare-uts", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
 
 
-def outer(folder: Path, spec: TwinSpec) -> list[str]:
+def trial(ids: Range | None) -> tuple[str, ...]:
+    """Options of a bwrap within the keeper's, with all that a machine's bwrap does that a container may forbid."""
+    return _TRIAL if ids else ("--unshare-user", *_TRIAL)
+
+
+def outer(folder: Path, spec: TwinSpec, ids: Range | None) -> list[str]:
     """Argv prefix of the keeper: one user, PID and IPC namespace that all machines share, and this machine's files.
 
     A nested bwrap needs /proc to be that of the keeper's own PID namespace; but the kernel lets it mount a fresh
@@ -43,8 +37,8 @@ def outer(folder: Path, spec: TwinSpec) -> list[str]:
     What all machines share of /etc is put together once, at conf/etc, since each mount of a bwrap costs more than the
     one before (it reads the whole mount table each time).
     """
-    ids = ["--uid", str(spec.uid), "--gid", str(spec.uid)]
-    options = ["--unshare-user", *ids, "--unshare-pid", "--unshare-ipc", "--dev-bind", "/", "/", "--proc", "/proc"]
+    who = ["--cap-add", "ALL"] if ids else ["--uid", str(spec.uid), "--gid", str(spec.uid)]
+    options = ["--unshare-user", *who, "--unshare-pid", "--unshare-ipc", "--dev-bind", "/", "/", "--proc", "/proc"]
     options += ["--bind", "/proc", str(folder / "run/proc")]
     for entry in _ETC:
         if (Path(spec.root) / "etc" / entry).is_dir():
@@ -73,8 +67,14 @@ def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...], dev
         devices: Names in /dev of character devices that it pretends to have.
     """
     spec, root = ground.spec, Path(ground.spec.root)
-    options = ["--unshare-user", "--unshare-pid", "--unshare-uts", "--hostname", name, "--die-with-parent"]
-    options += ["--uid", str(spec.uid), "--gid", str(spec.uid), "--tmpfs", "/"]
+    options = ["--unshare-pid", "--unshare-uts", "--hostname", name, "--die-with-parent"]
+    if ground.ids is None:
+        options += ["--unshare-user", "--uid", str(spec.uid), "--gid", str(spec.uid)]
+    options += ["--tmpfs", "/"]
+    here = tuple(mount for mount in mounts if mount.on is None or role in mount.on)
+    # Folders that bwrap makes by itself on the way to a mount are closed to everyone but their owner.
+    for above in sorted({str(p) for mount in here for p in Path(mount.inside).parents} | {"/etc", "/run", "/var"}):
+        options += ["--dir", above] if above != "/" else []
     for top in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt"):
         options += _system(root / top, f"/{top}")
     options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind-try", "/sys", "/sys"]
@@ -89,13 +89,13 @@ def machine(ground: Ground, name: str, role: str, mounts: tuple[Mount, ...], dev
     for entry in (*_ETC, *_OWN_ETC, "resolv.conf"):
         if entry in _OWN_ETC or (root / "etc" / entry).exists():
             options += ["--symlink", f"/run/etc/{entry}", f"/etc/{entry}"]
-    for folder in ("/var/spool", "/var/log", "/var/tmp", "/run/sshd"):  # noqa: S108
+    for folder in ("/var/spool", "/var/log", "/run/sshd"):
         options += ["--dir", folder]
+    options += ["--perms", "1777", "--dir", "/var/tmp"]  # noqa: S108
     for device in devices:
         options += ["--symlink", "/dev/null", f"/dev/{device}"]
-    for mount in mounts:
-        if mount.on is None or role in mount.on:
-            options += ["--bind" if mount.writable else "--ro-bind", str(ground.folder / mount.own), mount.inside]
+    for mount in here:
+        options += ["--bind" if mount.writable else "--ro-bind", str(ground.folder / mount.own), mount.inside]
     return [*options, "--chdir", "/"]
 
 

@@ -24,17 +24,18 @@ def twin() -> None:
 @click.argument("source", metavar="MAP")
 @click.option("--as", "name", default="", metavar="NAME", help="Its name here; the map's own unless given.")
 @click.option("--plain", is_flag=True, help="Do without namespaces even where they can be had.")
+@click.option("--no-accounting", is_flag=True, help="Without its accounting database, and the limits kept there.")
 @click.option("--json", "as_json", is_flag=True, help="The twin's state as JSON on stdout.")
-def up(source: str, name: str, plain: bool, as_json: bool) -> None:
+def up(source: str, name: str, plain: bool, no_accounting: bool, as_json: bool) -> None:
     """Bring a twin up.
 
-    MAP is one that comes with jido (aurora), a map file, or a cluster that was probed. The twin becomes a cluster of
+    MAP is one that comes with jido (aurora, ariel, moana), a map file, or a cluster that was probed. The twin becomes a cluster of
     that name, for every other command. Up already is a no-op.
     """
     from jido.api import twins
 
     began = time.monotonic()
-    state = twins.up(source, name, plain=plain)
+    state = twins.up(source, name, plain=plain, accounting=not no_accounting)
     if as_json:
         draw.emit(_plain(state))
         return

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import msgspec
+
 from jido.twins.ground import CONTROL, After, Daemon, Ground, Mount, NodeState, Parts
+from jido.twins.people import SLURM, SLURM_ID
 from jido.twins.recipes.slurm_conf import gres_conf, slurm_conf
+from jido.twins.recipes.slurm_database import configuration, missing, put, server
 from jido.twins.spec import Node, TwinSpec
 
 _CONF = Mount("conf/slurm", "/etc/slurm")
@@ -15,6 +19,8 @@ _KEY = Mount("keys/munge", "/etc/munge", on=frozenset({CONTROL}))
 _SOCKET = Mount("run/munge", "/run/munge")
 _SOCKET_OWN = Mount("run/munge", "/run/munge", on=frozenset({CONTROL}), writable=True)
 _STATE = Mount("state/slurmctld", "/var/spool/slurmctld", on=frozenset({CONTROL}), writable=True)
+_SQL = Mount("state/mysql", "/var/lib/mysql", on=frozenset({CONTROL}), writable=True)
+_SQL_RUN = Mount("run/mysql", "/run/mysqld", on=frozenset({CONTROL}), writable=True)
 _READY = {"idle", "mixed", "allocated", "completing"}
 
 
@@ -27,8 +33,9 @@ class Slurm:
         return {"munged": "munge", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sinfo": "slurm-wlm"}
 
     def ports(self, spec: TwinSpec) -> tuple[str, ...]:
-        """One for slurmctld, one a node."""
-        return ("slurmctld", *(node.name for node in spec.nodes))
+        """One for slurmctld, one for slurmdbd, one a node."""
+        accounting = ("slurmdbd",) if spec.accounting else ()
+        return ("slurmctld", *accounting, *(node.name for node in spec.nodes))
 
     def parts(self, ground: Ground) -> Parts:
         """Compose everything the twin's Slurm consists of."""
@@ -40,19 +47,38 @@ class Slurm:
         up = After(socket=str(ground.short / "run/munge/munge.socket.2"))
         daemons = [
             Daemon("munged", CONTROL, _munged(munge, f"{ground.seen(_KEY)}/munge.key", run)),
-            Daemon(
-                "slurmctld", CONTROL, ("slurmctld", "-D", "-f", conf), after=(up,), port=ground.ports["slurmctld"]
-            ),
         ]
+        files, mounts = {}, [_CONF, _KEY, _SOCKET, _SOCKET_OWN, _STATE]
+        owners = {mount.own: 0 for mount in (_KEY, _SOCKET)} | {_STATE.own: SLURM_ID}
+        before = [up]
+        if spec.accounting:
+            user = SLURM if ground.ids else ground.user
+            port = ground.ports["slurmdbd"]
+            daemons += _database(ground, conf, up)
+            files["conf/slurm/slurmdbd.conf"] = configuration(
+                port, user, ground.seen(_SQL_RUN), munge, loopback_only=ground.loopback_only
+            )
+            mounts += [_SQL, _SQL_RUN]
+            owners |= {mount.own: SLURM_ID for mount in (_SQL, _SQL_RUN)} | {"conf/slurm/slurmdbd.conf": SLURM_ID}
+            before.append(After(port=port))
+        daemons.append(
+            Daemon(
+                "slurmctld",
+                CONTROL,
+                ("slurmctld", "-D", "-f", conf),
+                after=tuple(before),
+                port=ground.ports["slurmctld"],
+            )
+        )
         served = (up, After(port=ground.ports["slurmctld"]))
         for node in spec.nodes:
             argv = ("slurmd", "-D", "-N", node.name, "-f", conf)
             name, port = f"slurmd@{node.name}", ground.ports[node.name]
-            daemons.append(Daemon(name, node.name, argv, served, port, _hardware(node)))
-        mounts = [_CONF, _KEY, _SOCKET, _SOCKET_OWN, _STATE]
+            daemons.append(Daemon(name, node.name, argv, served, port, env=_hardware(node)))
         for node in spec.nodes:
             here = frozenset({node.name})
             mounts.append(Mount(f"nodes/{node.name}/slurmd", "/var/spool/slurmd", on=here, writable=True))
+            owners[f"nodes/{node.name}/slurmd"] = 0
         notes = []
         if not ground.loopback_only:
             notes.append("Slurm's ports listen on every address of this machine; its munge key guards them")
@@ -65,16 +91,39 @@ class Slurm:
                 "conf/slurm/gres.conf": gres_conf(ground),
                 # A slurmd without it complains; SPANK plug-ins of this machine are not the cluster's.
                 "conf/slurm/plugstack.conf": "",
+                **files,
             },
             folders=tuple(mount.own for mount in mounts),
             mounts=tuple(mounts),
             daemons=tuple(daemons),
+            owners=owners,
             look=("sinfo", "-h", "-N", "-a", "-o", "%N %T"),
             # A GPU's file must be a character device, else Slurm counts it but sets no CUDA_VISIBLE_DEVICES.
             devices={n.name: tuple(f"nvidia{number}" for number in range(_gpus(n))) for n in spec.nodes},
             env={"SLURM_CONF": conf} if ground.plain else {},
             notes=tuple(notes),
         )
+
+    def affordable(self, spec: TwinSpec, *, plain: bool) -> tuple[TwinSpec, tuple[str, ...]]:
+        """Accounting needs a database, and a machine of its own for it."""
+        if spec.accounting is None:
+            return spec, ()
+        if plain:
+            why = "without namespaces it could not be kept from other users of this machine"
+        elif lacks := missing(spec):
+            why = (
+                f"not installed: {', '.join(sorted(lacks))} (apt-get install {' '.join(sorted(set(lacks.values())))})"
+            )
+        else:
+            return spec, ()
+        note = f"without accounting, so that limits of accounts and QoS do not hold and sacct knows nothing: {why}"
+        return msgspec.structs.replace(spec, accounting=None), (note,)
+
+    def prepare(self, ground: Ground) -> tuple[str, ...]:
+        """Put the accounting database at its place."""
+        if ground.spec.accounting:
+            put(ground.spec, ground.spec.accounting, ground.folder / _SQL.own)
+        return ()
 
     def nodes(self, stdout: str) -> tuple[NodeState, ...]:
         """Read ``sinfo -N -o '%N %T'``: one row per node and partition."""
@@ -86,6 +135,25 @@ class Slurm:
                 # The asterisk is "not responding": idle*, as a node is before its slurmd has registered.
                 found[name] = NodeState(name, state, bare in _READY and "*" not in state)
         return tuple(found.values())
+
+
+def _database(ground: Ground, conf: str, munge: After) -> list[Daemon]:
+    socket = f"{ground.seen(_SQL_RUN)}/sql"
+    argv = server(
+        ground.seen(_SQL), socket, f"{ground.seen(_SQL_RUN)}/mariadbd.pid", user=SLURM if ground.ids else ""
+    )
+    there = After(socket=str(ground.short / _SQL_RUN.own / "sql"))
+    return [
+        Daemon("mariadbd", CONTROL, argv),
+        Daemon(
+            "slurmdbd",
+            CONTROL,
+            ("slurmdbd", "-D"),
+            after=(munge, there),
+            port=ground.ports["slurmdbd"],
+            env={"MYSQL_UNIX_PORT": socket, "SLURM_CONF": conf},
+        ),
+    ]
 
 
 def _munged(socket: str, key: str, run: str) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from importlib import resources
 
 from jido.model.units import slurm_duration
 from jido.twins.ground import Ground
+from jido.twins.people import SLURM
+from jido.twins.recipes.slurm_accounting import tres
 from jido.twins.spec import Node, Partition
 
 
@@ -33,13 +35,15 @@ def slurm_conf(ground: Ground, *, munge: str, run: str, state: str, spool: str) 
         host=ground.host,
         port=ground.ports["slurmctld"],
         communication="NoCtldInAddrAny,NoInAddrAny" if ground.loopback_only else "",
-        user=ground.user,
+        user=SLURM if ground.ids else ground.user,
+        slurmd_user="root" if ground.ids else ground.user,
+        accounting=_accounting(ground),
         munge=munge,
         state=state,
         spool=spool,
         run=run,
         nodes="\n".join(_node(ground, node) for node in spec.nodes),
-        partitions="\n".join(_partition(row) for row in partitions),
+        partitions="\n".join(_partition(row, ground.spec.accounting is not None) for row in partitions),
     )
 
 
@@ -58,6 +62,20 @@ def gres_conf(ground: Ground) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _accounting(ground: Ground) -> str:
+    accounting = ground.spec.accounting
+    if accounting is None:
+        return "AccountingStorageType=accounting_storage/none"
+    rows = {
+        "AccountingStorageType": "accounting_storage/slurmdbd",
+        "AccountingStorageHost": ground.host,
+        "AccountingStoragePort": str(ground.ports["slurmdbd"]),
+        "AccountingStorageTRES": ",".join(tres(ground.spec)),
+        "AccountingStorageEnforce": accounting.enforce or "none",
+    }
+    return "\n".join(f"{name}={value}" for name, value in rows.items())
+
+
 def _node(ground: Ground, node: Node) -> str:
     gres = ",".join(f"gpu:{g.model}:{g.count}" if g.model else f"gpu:{g.count}" for g in node.gpus)
     return _row(
@@ -73,7 +91,7 @@ def _node(ground: Ground, node: Node) -> str:
     )
 
 
-def _partition(row: Partition) -> str:
+def _partition(row: Partition, accounting: bool) -> str:
     # Slurm takes one default for memory, whichever it is given last.
     memory = next(
         (
@@ -100,6 +118,10 @@ def _partition(row: Partition) -> str:
         PriorityTier=row.priority,
         AllowAccounts=allowed or None,
         DenyAccounts=None if allowed else ",".join(row.deny_accounts) or None,
+        AllowGroups=",".join(row.allow_groups or ()) or None,
+        # Without accounting there is no QoS, and slurmctld does not start for a partition that has one.
+        AllowQos=",".join(row.allow_qos or ()) or None if accounting else None,
+        QOS=row.qos or None if accounting else None,
         DefCpuPerGPU=row.default_cpus_per_gpu,
         **memory,
     )
