@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "logout": ("login", "logout", "close the shared connection"),
         "probe": ("probe", "probe", "map a cluster, asking its login node everything in one go"),
         "show": ("show", "show", "the map under its four viewpoints: type, instance, scheduling, storage"),
+        "explain": ("explain", "explain", "a cluster, a path on it or a word, in plain Korean or English"),
         "note": ("note", "note", "tell what no command tells: backups, purges, rules of the house"),
     },
     "Projects": {

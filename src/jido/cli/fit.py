@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from jido.cli import draw
@@ -19,13 +18,31 @@ def columns() -> int:
 def wrap(name: str, text: str, *, label: int = LABEL) -> Iterator[str]:
     """A name and its text, continued under itself."""
     start = max(label, draw.width(name) + 1) if name else label
-    room = max(20, columns() - 2 - start)
-    # textwrap counts letters, and a Korean one takes two columns.
-    room -= (draw.width(text) - len(text)) * room // max(1, draw.width(text))
-    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-    yield "  " + draw.pad(name, start) + lines[0]
-    for line in lines[1:]:
+    first, *others = split(text, max(20, columns() - 2 - start))
+    yield "  " + draw.pad(name, start) + first
+    for line in others:
         yield " " * (2 + start) + line
+
+
+def paragraph(text: str) -> list[str]:
+    """A text over the whole terminal."""
+    return split(text, columns())
+
+
+def split(text: str, room: int) -> list[str]:
+    """Lines of at most so many columns, broken at spaces; a word that is longer stays whole.
+
+    Where textwrap counts letters, this counts columns: a Korean letter takes two.
+    """
+    lines, line, used = [], "", 0
+    for word in text.split():
+        wide = draw.width(word)
+        if line and used + 1 + wide > room:
+            lines.append(line)
+            line, used = word, wide
+        else:
+            line, used = (f"{line} {word}", used + 1 + wide) if line else (word, wide)
+    return [*lines, line]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
