@@ -18,36 +18,43 @@ def measure(site: Site, rounds: int) -> Findings:
     applying = [part for part in parts if _applies(site, part)]
     words = site.ssh_words
 
-    def typed(looks: list[Part]) -> None:
-        for look in looks:
+    def typed(lines: list[str]) -> None:
+        for line in lines:
             # Looks may well end with a code: what is not there is a finding.
-            ssh = os.posix_spawnp("ssh", [*words, look.command], os.environ, file_actions=_QUIET)
+            ssh = os.posix_spawnp("ssh", [*words, line], os.environ, file_actions=_QUIET)
             os.waitpid(ssh, 0)
 
-    ours, command, peer, fewer = in_turn(
+    every, lines, fewer = _commands(parts), [part.command for part in parts], [part.command for part in applying]
+    ours, command, peer, by_look, by_need = in_turn(
         rounds,
         lambda: probing.probe("aurora"),
         lambda: site.jido("probe", "aurora"),
-        lambda: typed(parts),
-        lambda: typed(applying),
+        lambda: typed(every),
+        lambda: typed(lines),
+        lambda: typed(fewer),
     )
     found = Findings()
     found.figures += [
         Figure(
             "probe, until the map is saved",
             ('connect("aurora").probe()', ours),
-            (f"its {len(parts)} looks typed, one `ssh` each", peer),
+            (f"its {len(every)} commands typed one by one, an `ssh` each", peer),
             1 / 8,
         ),
         Figure(
-            "the same, against somebody who knows what is not there",
+            "the same, against somebody who types a look's commands on one line",
             ('connect("aurora").probe()', ours),
-            (f"the {len(applying)} looks that find something, one `ssh` each", fewer),
+            (f"its {len(lines)} looks, an `ssh` each", by_look),
+        ),
+        Figure(
+            "the same, against somebody who also knows what is not there",
+            ('connect("aurora").probe()', ours),
+            (f"the {len(fewer)} looks that find something, an `ssh` each", by_need),
         ),
         Figure(
             "the same with the start of the interpreter",
             ("jido probe", command),
-            (f"its {len(parts)} looks typed, one `ssh` each", peer),
+            (f"its {len(every)} commands typed one by one, an `ssh` each", peer),
         ),
     ]
     execs = _execs(site)
@@ -60,6 +67,17 @@ _QUIET = [
     (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
 ]
+
+
+def _commands(parts: list[Part]) -> list[str]:
+    """Each command that a person would type, by itself."""
+    partitions = [partition.name for partition in probing.newest("aurora").scheduling.partitions.value or ()]
+    commands = []
+    for part in parts:
+        for command in part.command.split("; ") if part.typed else [part.command]:
+            wanted = partitions if " PARTITION " in command else [""]
+            commands += [command.replace(" PARTITION -A ACCOUNT ", f" {name} ") for name in wanted]
+    return commands
 
 
 def _applies(site: Site, part: Part) -> bool:
