@@ -71,7 +71,7 @@ def spec_of(
         raise InputError(f"a job has no {unknown[0]!r}", hint=nearest(unknown[0], JobTable.__struct_fields__))
 
     def pick(key: str) -> Any:
-        for source in (said.get(key), getattr(table, key), getattr(site, key, None)):
+        for source in (said.get(key), getattr(table, key, None), getattr(site, key, None)):
             if source is not None:
                 return source
         return None

@@ -156,7 +156,7 @@ def _chosen(cluster: str, map_: Map | None) -> tuple[str, str, list[str]]:
     volumes = [
         volume
         for volume in map_.storage.volumes
-        if volume.mine.value and volume.seen_from != "compute" and volume.shared.value is not False
+        if volume.mine.value and volume.on_login and volume.shared.value is not False
     ]
     for tier in ("work", "scratch", "home"):
         fitting = [volume for volume in volumes if volume.tier.value == tier]

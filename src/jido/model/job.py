@@ -24,6 +24,7 @@ class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
         account: Account to charge.
         qos: QoS.
         constraint: Node features.
+        node: The one node it must run on.
         extra: The engine's own options, passed through as written.
     """
 
@@ -40,6 +41,7 @@ class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
+    node: str | None = None
     extra: tuple[str, ...] = ()
 
 

@@ -200,7 +200,8 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         path: Where a user meets it: ``/data``, not necessarily its mount point.
-        seen_from: ``login``, ``compute`` or a node set; who sees it.
+        seen_from: Who sees it: ``login``, ``compute`` (all compute nodes, as a person says it), or the nodes it was
+            really seen from, as a node set; ``login,g[1-2]`` is the same files on the login node and on these.
         fs: Kind as the kernel names it: ``nfs4``, ``lustre``, ``ext4`` ...
         tier: What it is good for: ``home``, ``work``, ``scratch``, ``local``, ``datasets``, ``object``, ``system``.
         mount: Its mount point.
@@ -233,6 +234,16 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
     speed: tuple[Speed, ...] = ()
     note: str = ""
     by: str = ""
+
+    @property
+    def on_login(self) -> bool:
+        """Whether the login node sees it."""
+        return self.seen_from == "login" or self.seen_from.startswith("login,")
+
+    @property
+    def on_nodes(self) -> str:
+        """The compute nodes that are known to see it, bracket notation, or ``compute``; empty where none is."""
+        return "" if self.seen_from == "login" else self.seen_from.removeprefix("login,")
 
 
 class Storage(msgspec.Struct, frozen=True, omit_defaults=True):

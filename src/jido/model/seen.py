@@ -46,6 +46,8 @@ class NodeSeen(msgspec.Struct, frozen=True, omit_defaults=True):
         internet: Whether a connection to the outside succeeds; absent is a tried and refused one.
         software: Containers, modules and tools: name to version or path.
         folders: Folders of mine that the job's environment names: variable to path.
+        free: Free bytes at that time by path, of the volumes that are not the login node's too.
+        free_inodes: Free files, likewise.
     """
 
     node: str
@@ -61,6 +63,13 @@ class NodeSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     internet: Fact[bool] = _UNSEEN
     software: Fact[dict[str, str]] = _UNSEEN
     folders: Fact[dict[str, str]] = _UNSEEN
+    free: dict[str, int] = {}
+    free_inodes: dict[str, int] = {}
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether a look came back; False for a node whose job has not run, which says why in every fact."""
+        return self.kernel.state != "unknown" or bool(self.cost)
 
 
 class Speed(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -108,6 +108,7 @@ def _volumes(rows: tuple[maps.Volume, ...], nodes: list[str]) -> tuple[list[spec
     """Shared volumes, and node-local paths by machine (``login`` for the login node)."""
     shared: list[specs.Volume] = []
     local: dict[str, list[str]] = {}
+    on_login = {row.path for row in rows if row.on_login and row.shared.value is not False}
     # A path that only compute nodes see is theirs; one seen from both sides without a word on sharing is
     # rebuilt as shared, the only way in which a path on two machines can be useful to a job.
     for row in rows:
@@ -116,6 +117,8 @@ def _volumes(rows: tuple[maps.Volume, ...], nodes: list[str]) -> tuple[list[spec
         seen = row.on_nodes
         where = ["login"] if row.on_login else []
         where += nodes if seen == "compute" else expand(seen)
+        if row.shared.value is None and not row.on_login and row.path in on_login:
+            continue  # The same path without a proof of other files: the login node's row rebuilds it.
         if row.shared.value is False or (not row.on_login and row.shared.value is None):
             for machine in where:
                 local.setdefault(machine, []).append(row.path)

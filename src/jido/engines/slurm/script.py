@@ -58,6 +58,7 @@ def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:
         ("account", want.account),
         ("qos", want.qos),
         ("constraint", want.constraint),
+        ("nodelist", want.node),
     ):
         if value is not None:
             yield _option(name, value)
@@ -160,6 +161,11 @@ def _check(want: Resources) -> None:
     for name, value in (("nodes", want.nodes), ("tasks", want.tasks), ("cpus", want.cpus), ("time", want.time)):
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}", hint=f"{name} is a whole number from 1")
+    if want.node is not None and (want.nodes != 1 or not re.fullmatch(r"[\w.-]+", want.node)):
+        why = "a job on one node cannot take several" if want.nodes != 1 else ""
+        raise InputError(
+            f"node {want.node!r} cannot be asked for", cause=why, hint="name one node, as `jido show` does"
+        )
     if want.gpus < 0:
         raise InputError(f"gpus is {want.gpus}", hint="gpus is a whole number from 0")
 

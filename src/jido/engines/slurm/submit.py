@@ -27,6 +27,7 @@ _OUTRANKING = {
     "qos": ("SBATCH_QOS",),
     "time": ("SBATCH_TIMELIMIT",),
     "constraint": ("SBATCH_CONSTRAINT",),
+    "node": ("SBATCH_CONSTRAINT", "SBATCH_EXCLUSIVE"),
     "memory": _MEMORY,
     "memory_per_gpu": _MEMORY,
     "cpus_per_gpu": ("SBATCH_CPUS_PER_GPU",),

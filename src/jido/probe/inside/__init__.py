@@ -1,0 +1,1 @@
+"""Compute nodes from inside: the smallest job on one node of each kind, and what it sees."""

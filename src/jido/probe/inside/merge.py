@@ -1,0 +1,307 @@
+"""Bringing what jobs saw into the map, and keeping it there: every rule in one place, and pure.
+
+1. A look from inside replaces all that was known from inside of that node, and nothing of the others.
+2. A volume of the login node whose token a node saw is one row, seen from both, and shared. Nothing else makes
+   `shared` true, but a token among compute nodes for what only they have.
+3. Other files by the same path are a row of the node's own, not shared.
+4. A volume of the login node is called not shared only once a node of each kind was looked at and none sees it.
+5. Where no token could be left, the same source on both is told by `seen_from`, and `shared` stays unknown.
+6. Rows of nodes that differ in nothing are one row. The facts' provenance is then the first node's.
+7. A probe of the login node alone keeps all of this, with its age, of the nodes that the scheduler still has; unless
+   the volume is certainly another one now (kind, source or folder).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from jido.errors import InputError
+from jido.model.facts import Fact, known, unknown
+from jido.model.map import Bytes, Gpu, Instance, Map, NodeGroup, Volume
+from jido.model.nodeset import expand, fold
+from jido.model.seen import NodeSeen
+from jido.probe.inside.read import Inside
+
+_IDENTITY = ("fs", "source", "mine")
+
+
+def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ()) -> Map:
+    """The map with what jobs saw.
+
+    Args:
+        map_: The map; what it knows from inside of the same nodes is replaced.
+        looks: What came back.
+        waiting: Nodes that were to be looked at and were not; what is known of them stays.
+    """
+    fresh = {look.node: look for look in looks}
+    map_ = _restricted(map_, lambda node: node not in fresh)
+    login = {row.path: row for row in map_.storage.volumes if row.on_login}
+    rows = [row for row in map_.storage.volumes if not row.on_login]
+    for look in fresh.values():
+        for row in look.volumes:
+            above = login.get(row.path)
+            if above is not None and _is_same(above, row, look):
+                login[row.path] = _joined(above, look)
+            else:
+                rows.append(_own(map_, above, row, look))
+        for path, said in look.sharing.items():
+            # Its token was there although `df` did not answer.
+            if said.login == "same" and path in login and path not in {row.path for row in look.volumes}:
+                login[path] = _joined(login[path], look)
+    before = {row.node: row for row in map_.instance.seen}
+    seen = before | {row.node: row for row in waiting if not (row.node in before and before[row.node].was_seen)}
+    own = {(row.path, name) for row in rows for name in _names(row.on_nodes)}
+    seen |= {node: _only_own(look.seen, own) for node, look in fresh.items()}
+    used = map_.looks | {name: one for look in fresh.values() for name, one in look.looks.items()}
+    whole = _replaced(map_, tuple(seen[node] for node in _ordered(seen)), (*login.values(), *_grouped(rows)), used)
+    return _settled(whole)
+
+
+def carried(new: Map, old: Map | None) -> Map:
+    """A new map of the login node with what an older one knows from inside the compute nodes."""
+    if old is None or not (old.instance.seen or any(row.on_nodes for row in old.storage.volumes)):
+        return new
+    there = {name for group in new.instance.nodes for name in _names(group.names)}
+    old = _restricted(old, lambda node: not there or node in there)
+    nodes = {row.node for row in old.instance.seen}
+    login = {row.path: row for row in new.storage.volumes}
+    rows = []
+    for row in old.storage.volumes:
+        now = login.get(row.path)
+        if not row.on_login:
+            rows.append(row)
+        elif now is not None and not _conflict(now, row):
+            told = _node_of(row.shared.by) in nodes
+            login[row.path] = msgspec.structs.replace(
+                now, seen_from=row.seen_from, shared=row.shared if told else now.shared, speed=row.speed
+            )
+        elif row.on_nodes:
+            why = f"{'gone from' if now is None else 'another one on'} the login node since {row.on_nodes} saw it"
+            shared: Fact[bool] = unknown(why, settle=_settle(new))
+            rows.append(msgspec.structs.replace(row, seen_from=row.on_nodes, shared=shared))
+    looks = new.looks | {name: look for name, look in old.looks.items() if _node_of(name) in nodes}
+    return _settled(_replaced(new, old.instance.seen, (*login.values(), *rows), looks))
+
+
+def _is_same(above: Volume, row: Volume, look: Inside) -> bool:
+    said = look.sharing.get(row.path)
+    if said is not None and said.login:
+        return said.login == "same"
+    source = above.source.value
+    # A server's export and its kind are the same on both: the same files, although it is not proved.
+    remote = bool(source) and not str(source).startswith("/") and ":" in str(source)
+    return remote and source == row.source.value and above.fs.value == row.fs.value and not above.mine.is_known
+
+
+def _joined(above: Volume, look: Inside) -> Volume:
+    said = look.sharing.get(above.path)
+    shared = above.shared
+    if said is not None and said.login == "same" and above.shared.value is not True:
+        shared = known(True, f"{look.node}:tokens")
+    nodes = fold({*_names(above.on_nodes), look.node})
+    return msgspec.structs.replace(above, seen_from=f"login,{nodes}", shared=shared, speed=_speeds(above, look))
+
+
+def _own(map_: Map, above: Volume | None, row: Volume, look: Inside) -> Volume:
+    """A volume that is the node's own, or not known to be anything else."""
+    said = look.sharing.get(row.path)
+    shared: Fact[bool]
+    login = said.login if said is not None else ""
+    if above is not None and login in ("other", "none"):
+        # `none`: the folder that is mine there is not here.
+        shared = known(False, f"{look.node}:tokens")
+    elif above is not None and login == "one way":
+        shared = unknown(
+            f"{look.node} saw the login node's token, and the login node did not see the one in return",
+            settle=_settle(map_),
+            by=f"{look.node}:tokens",
+        )
+    elif above is not None:
+        why = "no token could be left: no folder of yours is on it"
+        shared = unknown(why, settle="ask the administrators", by=f"{look.node}:tokens")
+    elif said is not None and (said.same or said.other):
+        shared = known(bool(said.same), f"{look.node}:peers")
+    else:
+        why = (
+            "no two nodes have looked at it at the same time" if row.mine.is_known else "no folder of yours is on it"
+        )
+        shared = unknown(why, settle=f"{_settle(map_)} --all-nodes", by=f"{look.node}:peers")
+    # A token among compute nodes proves it of those that saw it, and of nobody else.
+    nodes = fold({look.node, *said.same}) if said is not None and shared.value is True else look.node
+    return msgspec.structs.replace(row, seen_from=nodes, shared=shared, speed=_speeds(row, look))
+
+
+def _only_own(seen: NodeSeen, own: set[tuple[str, str]]) -> NodeSeen:
+    """What is free on the login node's volumes is told by the map's `now`."""
+    kept = [path for path, node in own if node == seen.node]
+    free = {path: seen.free[path] for path in sorted(kept) if path in seen.free}
+    inodes = {path: seen.free_inodes[path] for path in sorted(kept) if path in seen.free_inodes}
+    return msgspec.structs.replace(seen, free=free, free_inodes=inodes)
+
+
+def _speeds(row: Volume, look: Inside) -> tuple[Any, ...]:
+    speed = look.measured.speeds.get(row.path)
+    others = tuple(one for one in row.speed if speed is None or one.node != look.node)
+    return (*others, speed) if speed is not None else others
+
+
+def _grouped(rows: Iterable[Volume]) -> list[Volume]:
+    groups: dict[Any, list[Volume]] = {}
+    shared: list[Volume] = []
+    for row in rows:
+        if row.shared.value is not True:
+            groups.setdefault((row.path, _bare(row)), []).append(row)
+            continue
+        # Whoever sees the same files as one of them sees them as all of them.
+        met = [one for one in shared if one.path == row.path and {*_names(one.on_nodes)} & {*_names(row.on_nodes)}]
+        shared = [one for one in shared if one not in met] + [_one_row([*met, row])]
+    return [*shared, *(_one_row(alike) for alike in groups.values())]
+
+
+def _one_row(alike: Sequence[Volume]) -> Volume:
+    nodes = fold({name for row in alike for name in _names(row.on_nodes)})
+    speed = tuple(dict.fromkeys(one for row in alike for one in row.speed))
+    return msgspec.structs.replace(alike[0], seen_from=nodes, speed=speed)
+
+
+def _bare(row: Volume) -> bytes:
+    """What a row says, without who said it."""
+    facts = {
+        name: (value.state, value.value, value.why)
+        for name in row.__struct_fields__
+        if isinstance(value := getattr(row, name), Fact)
+    }
+    return msgspec.json.encode((facts, row.note), enc_hook=int)
+
+
+def _settled(map_: Map) -> Map:
+    """What follows from all looks together: volumes that no node sees, and the memory of the GPUs."""
+    seen = {row.node: row for row in map_.instance.seen if row.was_seen}
+    if not seen:
+        return map_
+    open_ = [
+        group.names
+        for group in map_.instance.nodes
+        if group.role == "compute" and not any(name in seen for name in _names(group.names))
+    ]
+    here: dict[str, list[Volume]] = {}
+    for row in map_.storage.volumes:
+        if not row.on_login:
+            here.setdefault(row.path, []).append(row)
+    volumes = []
+    for row in map_.storage.volumes:
+        if row.on_login and row.tier.value != "system" and row.path != "/" and row.shared.value is not True:
+            row = _unseen(map_, row, here.get(row.path, []), sorted(seen), open_)
+        volumes.append(row)
+    nodes = tuple(_with_memory(group, seen) for group in map_.instance.nodes)
+    instance = msgspec.structs.replace(map_.instance, nodes=nodes)
+    storage = msgspec.structs.replace(map_.storage, volumes=tuple(volumes))
+    return msgspec.structs.replace(map_, instance=instance, storage=storage)
+
+
+def _unseen(map_: Map, row: Volume, others: Sequence[Volume], seen: Sequence[str], open_: Sequence[str]) -> Volume:
+    if row.on_nodes:
+        return row
+    if unsure := [other.shared for other in others if other.shared.value is not False]:
+        return msgspec.structs.replace(row, shared=unsure[0]) if row.shared.value is None else row
+    if not open_:
+        by = next((other.shared.by for other in others), f"{seen[0]}:tokens")
+        return msgspec.structs.replace(row, shared=known(False, by))
+    why = f"{fold(seen)} does not see it, and {', '.join(open_)} was not looked at yet"
+    return msgspec.structs.replace(row, shared=unknown(why, settle=_settle(map_), by=f"{seen[0]}:tokens"))
+
+
+def _with_memory(group: NodeGroup, seen: dict[str, NodeSeen]) -> NodeGroup:
+    """GPUs of one model with the memory that a driver told of them."""
+    if len(group.gpus) != 1:
+        return group
+    for name in _names(group.names):
+        devices = seen[name].gpus if name in seen else None
+        sizes = {device.memory for device in devices.value or ()} if devices is not None else set()
+        size = sizes.pop() if len(sizes) == 1 else None
+        if devices is not None and size:
+            gpu: Gpu = msgspec.structs.replace(group.gpus[0], memory=known(Bytes(size), devices.by))
+            return msgspec.structs.replace(group, gpus=(gpu,))
+    return group
+
+
+def _restricted(map_: Map, keep: Callable[[str], bool]) -> Map:
+    """The map without what is known from inside of some nodes."""
+    blank: Fact[bool] = unknown("not looked at since", settle=_settle(map_))
+    rows = []
+    for row in map_.storage.volumes:
+        if row.on_nodes == "compute":
+            rows.append(row)
+            continue
+        nodes = [name for name in _names(row.on_nodes) if keep(name)]
+        row = _rebased(row, keep, nodes, map_.looks)
+        if not row.on_login and not nodes:
+            continue
+        # Among compute nodes two are needed for files to be the same; with the login node one is.
+        proved = row.shared.value is True and (len(nodes) > 1 or (row.on_login and bool(nodes)))
+        by = _node_of(row.shared.by)
+        if (row.shared.value is True and row.on_nodes and not proved) or (by and not keep(by)):
+            row = msgspec.structs.replace(row, shared=blank)
+        where = [*(["login"] if row.on_login else []), *([fold(nodes)] if nodes else [])]
+        speed = tuple(one for one in row.speed if keep(one.node))
+        rows.append(msgspec.structs.replace(row, seen_from=",".join(where), speed=speed))
+    seen = tuple(row for row in map_.instance.seen if keep(row.node))
+    looks = {name: look for name, look in map_.looks.items() if not (node := _node_of(name)) or keep(node)}
+    return _replaced(map_, seen, rows, looks)
+
+
+def _rebased(row: Volume, keep: Callable[[str], bool], nodes: Sequence[str], looks: dict[str, Any]) -> Volume:
+    """The row with the provenance of a node that is left; equal rows of several nodes bear the first one's."""
+
+    def rebased(by: str) -> str:
+        node, _, look = by.partition(":")
+        if not _node_of(by) or keep(node):
+            return by
+        return next((name for other in nodes if (name := f"{other}:{look}") in looks), by)
+
+    changes: dict[str, Any] = {"by": rebased(row.by)}
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, Fact) and value.by:
+            changes[name] = msgspec.structs.replace(value, by=rebased(value.by))
+    return msgspec.structs.replace(row, **changes)
+
+
+def _replaced(map_: Map, seen: Sequence[NodeSeen], volumes: Iterable[Volume], looks: dict[str, Any]) -> Map:
+    instance: Instance = msgspec.structs.replace(map_.instance, seen=tuple(seen))
+    rows = tuple(sorted(volumes, key=lambda row: (row.path, not row.on_login, row.seen_from)))
+    storage = msgspec.structs.replace(map_.storage, volumes=rows)
+    return msgspec.structs.replace(map_, instance=instance, storage=storage, looks=looks)
+
+
+def _conflict(now: Volume, before: Volume) -> bool:
+    """Whether a volume is certainly another one than before."""
+    for name in _IDENTITY:
+        a, b = getattr(now, name), getattr(before, name)
+        if "unknown" not in (a.state, b.state) and (a.state, a.value) != (b.state, b.value):
+            return True
+    return False
+
+
+def _node_of(look: str) -> str:
+    """The node in a look's name; empty where it was made on the login node."""
+    node, colon, _ = look.partition(":")
+    return node if colon else ""
+
+
+def _names(text: str) -> list[str]:
+    try:
+        return expand(text)
+    except InputError:
+        return [text]
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    return expand(fold(names))
+
+
+def _settle(map_: Map) -> str:
+    return f"jido probe {map_.name} --compute"
