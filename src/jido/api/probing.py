@@ -17,6 +17,7 @@ from jido.model.map import Map
 from jido.model.notes import told as with_notes
 from jido.probe import ask
 from jido.probe.diff import Change, changes
+from jido.probe.inside.merge import carried
 from jido.storage.base import StorageKind
 
 
@@ -79,7 +80,9 @@ def probe(name: str) -> Probed:
     cluster = Cluster(name)
     told = cluster.destination.engine
     found = ask.probe(cluster.transport, name, engines=_wanted(engines(), told), kinds=kinds(), told=told)
-    before = maps.latest(name)
+    seen_before = maps.as_seen(name)
+    before = None if seen_before is None else with_notes(seen_before, notes.read(name))
+    found = carried(found, seen_before)
     file = maps.save(name, found)
     # What a person told is no part of what was seen, and outlives it.
     found = with_notes(found, notes.read(name))

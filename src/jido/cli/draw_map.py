@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jido.cli import draw
+from jido.cli.draw_inside import disks, machines, speeds
 from jido.cli.fit import LABEL, table, wrap
 from jido.cli.map_facts import unknowns
 from jido.cli.quotas import limits
@@ -51,11 +52,12 @@ def draw_map(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
         now: Seconds since the epoch; this moment unless given.
     """
     lines: list[str] = [_head(map_, time.time() if now is None else now)]
+    moment = time.time() if now is None else now
     for title, body in (
         ("TYPE", _type(map_)),
-        ("INSTANCE", _instance(map_)),
+        ("INSTANCE", (*_instance(map_), *machines(map_, moment))),
         ("SCHEDULING", _scheduling(map_)),
-        ("STORAGE", _storage(map_, purposes)),
+        ("STORAGE", (*_storage(map_, purposes), *speeds(map_, moment))),
         ("NOTES", (line for note in map_.notes for line in wrap("-", note, label=2))),
         ("NOT KNOWN", _unknown(map_)),
     ):
@@ -255,9 +257,9 @@ def _storage(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
     if not volumes:
         yield from wrap("volumes", "none seen")
         return
-    elsewhere = any(volume.seen_from != "login" for volume in volumes)
+    looked = any(volume.on_nodes for volume in volumes)
     yield table(
-        ["PATH", "KIND", "TIER", "SIZE", "FREE", "FILES", "YOURS", "SHARED", "SEEN FROM"],
+        ["PATH", "KIND", "TIER", "SIZE", "FREE", "FILES", "YOURS", "SHARED", "NODES"],
         [
             [
                 volume.path,
@@ -268,20 +270,26 @@ def _storage(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
                 _files(map_.now.free_inodes.get(volume.path), volume),
                 _mark(volume.mine),
                 _mark(volume.shared, lambda shared: "yes" if shared else "no"),
-                volume.seen_from if elsewhere else "-",
+                (volume.on_nodes or "?") if looked else "-",
             ]
             for volume in volumes
+            if volume.on_login
         ],
         "SIZE FREE FILES",
     )
     yield from wrap("", "FILES: how many more may be made; YOURS: the folder you may write to; ?: not known", label=0)
+    yield from disks(map_)
     yield ""
     label = max([LABEL, *(draw.width(volume.path) + 1 for volume in volumes if len(volume.path) < 24)])
+    told: set[str] = set()
     for volume in volumes:
-        yield from _purpose(volume, purposes.get(volume.path), label)
-    if missing := [path for path in map_.storage.missing if path in _USUAL]:
-        told = ", ".join(missing) + "; compute nodes may have what the login node has not"
-        yield from wrap("not there", told, label=label)
+        if volume.path not in told:
+            yield from _purpose(volume, purposes.get(volume.path), label)
+        told.add(volume.path)
+    if missing := [path for path in map_.storage.missing if path in _USUAL and path not in told]:
+        inside = any(row.was_seen for row in map_.instance.seen)
+        more = "" if inside else "; compute nodes may have what the login node has not"
+        yield from wrap("not there", ", ".join(missing) + more, label=label)
 
 
 def _mark(fact: Fact[Any], write: Any = str) -> str:

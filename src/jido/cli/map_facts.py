@@ -47,12 +47,25 @@ def words(value: Any) -> str:
 def unknowns(map_: Map) -> list[tuple[str, str, str]]:
     """What is not known: what, why, and the command that would settle it; alike ones together."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    out = [row for row in map_.instance.seen if not row.was_seen]
+    for row in out:
+        found.setdefault(("what is inside", row.kernel.why), []).append((row.node, row.kernel.settle))
+    looked = {row.node for row in map_.instance.seen}
+    kinds = [group.names for group in map_.instance.nodes if group.role == "compute"]
+    if kinds and not looked:
+        why = "nobody has looked from inside yet"
+        found["what is inside", why] = [(kind, f"jido probe {map_.name} --compute") for kind in kinds]
+    skipped = {f"{row.node} " for row in out}
     for path, fact in facts(map_):
+        if any(path.startswith(node) for node in skipped):
+            continue
         if fact.state == "unknown" and (fact.settle or fact.by):
             where, _, what = path.rpartition(" ")
             found.setdefault((what, fact.why), []).append((where, fact.settle))
     if any(not gpu.memory.is_known for group in map_.instance.nodes for gpu in group.gpus):
-        found["memory of the GPUs", "schedulers do not tell it"] = [("", "in a job with a GPU: nvidia-smi")]
+        found["memory of the GPUs", "schedulers do not tell it"] = [
+            ("", f"jido probe {map_.name} --compute --gpus, or nvidia-smi in a job with a GPU")
+        ]
     merged: dict[tuple[str, str, str], list[str]] = {}
     for (what, why), rows in found.items():
         where = ", ".join(name for name, _ in rows if name)
@@ -73,7 +86,9 @@ def facts(map_: Map) -> Iterator[tuple[str, Fact[Any]]]:
     for volume in map_.storage.volumes:
         # Nobody puts files there: what is not known of it is no question.
         if volume.tier.value != "system":
-            yield from _of(volume, volume.path)
+            yield from _of(volume, volume.path if volume.on_login else f"{volume.path} on {volume.seen_from}")
+    for row in map_.instance.seen:
+        yield from _of(row, row.node)
     yield "nodes now", map_.now.nodes
     yield "queue now", map_.now.queue
 

@@ -28,10 +28,16 @@ def versions(cluster: str) -> list[Path]:
     return sorted(_folder(cluster).glob("*.json"))
 
 
-def latest(cluster: str) -> Map | None:
-    """The newest map of a cluster with what people told of it, None when it was never probed."""
+def as_seen(cluster: str) -> Map | None:
+    """The newest map of a cluster without what people told of it; None when it was never probed."""
     files = versions(cluster)
-    return told(map_from_json(files[-1].read_bytes(), str(files[-1])), notes.read(cluster)) if files else None
+    return map_from_json(files[-1].read_bytes(), str(files[-1])) if files else None
+
+
+def latest(cluster: str) -> Map | None:
+    """The newest map of a cluster, with what people told of it; None when it was never probed."""
+    found = as_seen(cluster)
+    return told(found, notes.read(cluster)) if found is not None else None
 
 
 def need(cluster: str) -> Map:

@@ -10,8 +10,10 @@ import msgspec
 from jido.model.facts import Fact
 from jido.model.map import Map
 
-_FLEETING = frozenset({"now", "looks", "schema", "name", "by", "at"})
-_KEYS = ("path", "names", "name", "partition")
+_FLEETING = frozenset(
+    {"now", "looks", "schema", "name", "by", "at", "cost", "free", "free_inodes", "speed"},
+)
+_KEYS = ("path", "names", "name", "partition", "node")
 # XFS, ZFS and Btrfs make inodes and even space as they go: small moves of these numbers are no news.
 _DRIFT = {"size": 0.02, "inodes": 0.25}
 
@@ -72,8 +74,15 @@ def _rows(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[dict[str, Any], d
     if key is None:
         return None
     found = {getattr(row, key): row for row in old}, {getattr(row, key): row for row in new}
+    if key == "path" and (len(found[0]) < len(old) or len(found[1]) < len(new)):
+        # One path may be several disks: each node's own.
+        found = {_place(row): row for row in old}, {_place(row): row for row in new}
     # Memberships for every partition bear no name of one.
     return found if len(found[0]) == len(old) and len(found[1]) == len(new) else None
+
+
+def _place(row: Any) -> str:
+    return str(row.path) if getattr(row, "on_login", True) else f"{row.path} on {row.seen_from}"
 
 
 def _drifted(path: str, old: Any, new: Any) -> bool:
