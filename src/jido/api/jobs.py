@@ -83,6 +83,26 @@ class Plan(msgspec.Struct, frozen=True):
     command: Command
 
 
+def local_places(cluster: Cluster) -> list[str]:
+    """Folders on node-local disks to try for ``JIDO_LOCAL``: those that looks from inside found, then the usual ones.
+
+    The roomiest comes first. Each node's disks are its own, so that the job still looks which is there.
+    """
+    map_ = cluster.map_if_any
+    usual = [place.format(user=cluster.user) for place in _LOCAL_PLACES]
+    if map_ is None:
+        return usual
+    rows = [
+        row
+        for row in map_.storage.volumes
+        # /tmp and its like are what the job falls back on anyhow.
+        if row.on_nodes and not row.on_login and row.shared.value is not True
+        if row.tier.value == "local" and row.mine.value and row.path != "/tmp"  # noqa: S108 - not written to
+    ]
+    rows.sort(key=lambda row: (-(row.size.value or 0), row.path))
+    return list(dict.fromkeys([*(str(row.mine.value) for row in rows), *usual]))
+
+
 def plan(cluster: Cluster, project: Project, spec: JobSpec, tree: str, *, after: Sequence[Run] = ()) -> Plan:
     """Resolve a job against the map and compose its run.
 
@@ -113,7 +133,7 @@ def plan(cluster: Cluster, project: Project, spec: JobSpec, tree: str, *, after:
         workspace,
         tree=tree,
         after=[run.job for run in after],
-        local_places=[place.format(user=cluster.user) for place in _LOCAL_PLACES],
+        local_places=local_places(cluster),
         modules=project.env.modules,
         environment=lambda name: _environment(project, spec, workspace, name),
         prepare=lambda name: (snapshot(workspace, tree, name),),
