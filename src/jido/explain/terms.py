@@ -8,6 +8,7 @@ from jido.errors import NotFound, nearest
 from jido.explain.cluster import gpus, limit_words
 from jido.explain.page import Page, section
 from jido.explain.speech import LANGUAGES, Speech
+from jido.explain.volume import quota_words
 from jido.model.capacity import capacity, takes_jobs
 from jido.model.map import Map, Partition
 from jido.model.units import human_size
@@ -284,7 +285,8 @@ def _told(field: str) -> Callable[[Map, Speech], Iterator[str]]:
             fact = getattr(volume, field)
             if fact.is_known:
                 known = True
-                yield f"{volume.path}: {human_size(fact.value) if isinstance(fact.value, int) else fact.value}"
+                words = quota_words(volume, map_, speech) if field == "quota" else fact.value
+                yield f"{volume.path}: {words}"
         if not known:
             yield speech.say(f"here.{field}_unknown", name=map_.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from jido.errors import InputError
 from jido.explain.page import Line, Page, Section, section
@@ -123,7 +123,7 @@ def _facts(volume: Volume, map_: Map, speech: Speech) -> Iterator[Line]:
         yield line("size", speech.say("path.size", **sizes))
     else:
         yield line("size", speech.say("word.unknown"))
-    yield line("quota", speech.say("word.none") if volume.quota.state == "absent" else _quota(volume, speech))
+    yield line("quota", quota_words(volume, map_, speech))
     for name, fact in (("backup", volume.backup), ("purge", volume.purge)):
         told = fact.is_known
         text = _fact(fact, speech) if told else speech.say(f"path.{name}_unknown", path=volume.path, name=map_.name)
@@ -141,12 +141,25 @@ def _facts(volume: Volume, map_: Map, speech: Speech) -> Iterator[Line]:
         yield line("speed", speech.say("path.speed_unknown", name=map_.name))
 
 
-def _quota(volume: Volume, speech: Speech) -> str:
-    return (
-        human_size(volume.quota.value.limit)
-        if volume.quota.value and volume.quota.value.limit
-        else speech.say("word.unknown")
-    )
+def quota_words(volume: Volume, map_: Map, speech: Speech) -> str:
+    """My limits on a volume, and what of them is used where that is known."""
+    quota = volume.quota.value
+    if volume.quota.state == "absent" or (quota is not None and not quota.limited):
+        return speech.say("word.none")
+    if quota is None:
+        return speech.say("word.unknown")
+    used = map_.now.used.get(volume.path)
+    parts = []
+    if quota.limit is not None:
+        parts.append(_of(used.bytes if used else None, quota.limit, human_size, speech))
+    files = min((one for one in (quota.files_soft, quota.files_hard) if one is not None), default=None)
+    if files is not None:
+        parts.append(_of(used.files if used else None, files, lambda n: speech.count(n, "file"), speech))
+    return ", ".join(parts)
+
+
+def _of(used: int | None, limit: int, write: Callable[[int], str], speech: Speech) -> str:
+    return write(limit) if used is None else speech.say("path.used", used=write(used), limit=write(limit))
 
 
 def _shared(volume: Volume, speech: Speech) -> str:

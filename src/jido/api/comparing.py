@@ -1,0 +1,45 @@
+"""Put two clusters side by side."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jido.api.explaining import source
+from jido.explain.compare import Card, Comparison, Side
+from jido.explain.compare import compare as _compare
+from jido.model.capacity import by_node
+from jido.model.map import Map
+from jido.model.nodeset import fold
+
+
+def compare(first: str, second: str) -> Comparison:
+    """Compare two clusters.
+
+    Args:
+        first: A probed cluster, a map that comes with jido, or a map file.
+        second: The same.
+
+    Raises:
+        NotFound: One of them is none of these.
+        ConfigError: A file is no map.
+    """
+    maps = source(first).map, source(second).map
+    names = [map_.name for map_ in maps]
+    # A cluster beside an older map of itself: told apart by what the user typed.
+    names = [first, second] if len(set(names)) == 1 else names
+    one, other = (Side(name, map_, cards(map_)) for name, map_ in zip(names, maps, strict=True))
+    return _compare(one, other)
+
+
+def cards(map_: Map) -> tuple[Card, ...]:
+    """The GPUs of a map by kind, those with most memory first."""
+    nodes: dict[Card, list[str]] = {}
+    for name, group in by_node(map_).items():
+        for gpu in group.gpus:
+            key = Card("", gpu.model or "", gpu.count, 0, gpu.memory.value, gpu.memory.by)
+            nodes.setdefault(key, []).append(name)
+    made = [
+        msgspec.structs.replace(card, nodes=fold(names), count=card.per_node * len(names))
+        for card, names in nodes.items()
+    ]
+    return tuple(sorted(made, key=lambda card: (-(card.memory or 0), card.model, card.nodes)))

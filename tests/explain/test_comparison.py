@@ -1,0 +1,135 @@
+"""``compare``: what differs of two maps, and what a job makes of it; what nobody knows is never a verdict."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from jido.api.comparing import cards, compare
+from jido.errors import NotFound
+from jido.explain.compare import Comparison, Side
+from jido.explain.compare import compare as compare_sides
+from jido.model.facts import known
+from jido.model.limits import Access, Limits, Qos
+from jido.model.map import (
+    Bytes,
+    Gpu,
+    Instance,
+    Map,
+    NodeGroup,
+    Partition,
+    Scheduling,
+    Seconds,
+    Storage,
+    Volume,
+)
+from jido.twins.maps import built_in
+
+G = 1024**3
+DAY = 86400
+
+
+def side(map_: Map) -> Side:
+    return Side(map_.name, map_, cards(map_))
+
+
+def both(one: Map, other: Map) -> Comparison:
+    return compare_sides(side(one), side(other))
+
+
+def cluster(
+    name: str, *groups: NodeGroup, scheduling: Scheduling | None = None, volumes: tuple[Volume, ...] = ()
+) -> Map:
+    return Map(name, instance=Instance(nodes=groups), scheduling=scheduling or Scheduling(), storage=Storage(volumes))
+
+
+def gpu(model: str, count: int, memory: int | None) -> Gpu:
+    return Gpu(count, model, known(Bytes(memory * G), "x")) if memory else Gpu(count, model)
+
+
+AURORA = cluster("aurora", NodeGroup("aurora-g[1-8]", cpus=64, gpus=(gpu("rtx3090", 8, 24),)))
+ARIEL = cluster(
+    "ariel",
+    NodeGroup("ariel-v[1-13]", cpus=64, gpus=(gpu("v100", 8, 32),)),
+    NodeGroup("ariel-k[1-2]", cpus=64, gpus=(gpu("a100", 8, 80),)),
+)
+
+
+def sentences(done: Comparison) -> list[str]:
+    return [meaning.sentence for meaning in done.means]
+
+
+def test_a_job_for_a_large_gpu_is_told_where_it_fits_and_where_not() -> None:
+    assert sentences(both(AURORA, ARIEL)) == [
+        "a GPU with more than 24G of memory (up to 80G): fits ariel (ariel-k[1-2], a100), not aurora (at most 24G)"
+    ]
+
+
+def test_nothing_differs_between_a_map_and_itself() -> None:
+    aurora = built_in("aurora")
+    done = both(aurora, aurora)
+    assert not [row for row in done.rows if row.differs]
+    assert not done.means
+    assert len(done.rows) > 15
+
+
+def test_gpu_memory_that_nobody_told_is_no_verdict() -> None:
+    [meaning] = both(ARIEL, cluster("새벽", NodeGroup("n1", cpus=64, gpus=(gpu("h100", 8, None),)))).means
+    assert meaning.fits == ("ariel (ariel-k[1-2], a100)",)
+    assert meaning.not_fits == ()
+    assert meaning.unknown == ("새벽 (nobody told it of h100)",)
+
+
+def test_a_cluster_without_gpus_is_said_to_have_none() -> None:
+    done = both(AURORA, cluster("cpus", NodeGroup("c[1-4]", cpus=64)))
+    assert "a GPU with 24G of memory: fits aurora (aurora-g[1-8], rtx3090), not cpus (none)" in sentences(done)
+    assert "8 GPUs on one node: fits aurora (aurora-g[1-8], rtx3090), not cpus (none)" in sentences(done)
+
+
+def test_limits_of_mine_decide_how_many_gpus_at_once_and_closed_partitions_do_not_count() -> None:
+    def scheduling(gpus: int, *rows: Partition, closed: str = "") -> Scheduling:
+        return Scheduling(
+            engine=known("slurm", "x"),
+            qos=known(("mine",), "x"),
+            qos_rules=known((Qos("mine", per_user=Limits(gpus=gpus)), Qos("other", per_user=Limits(gpus=99))), "x"),
+            partitions=known(rows, "x"),
+            access=known(tuple(Access(row.name, "no access" if row.name == closed else "open") for row in rows), "x"),
+        )
+
+    week, days = Partition("long", max_time=Seconds(7 * DAY)), Partition("batch", max_time=Seconds(2 * DAY))
+    node = NodeGroup("n[1-4]", cpus=8, gpus=(gpu("a100", 8, 40),))
+    done = both(
+        cluster("a", node, scheduling=scheduling(1, days, week, closed="long")),
+        cluster("b", node, scheduling=scheduling(4, days, week)),
+    )
+    assert sentences(done) == [
+        "more than 1 GPU at once for one user (up to 4 GPUs): fits b, not a (at most 1 GPU)",
+        "a time limit of more than 2d (up to 7d): fits b (long), not a (at most 2d)",
+    ]
+
+
+def test_volumes_are_compared_by_path_and_an_unknown_is_not_a_none() -> None:
+    one = cluster("a", volumes=(Volume("/data", fs=known("nfs4", "x"), tier=known("work", "x")), Volume("/자료")))
+    rows = {row.what: row.values for row in both(one, Map("b")).rows if row.section == "storage"}
+    assert rows == {"/data": ("work, nfs4", "-"), "/자료": ("?", "-")}
+
+
+def test_a_name_that_is_neither_is_refused_with_the_nearest() -> None:
+    with pytest.raises(NotFound) as caught:
+        compare("aurora", "aurorra")
+    assert "aurora" in caught.value.hint
+
+
+def test_ten_thousand_nodes_are_compared_in_a_moment() -> None:
+    rows = tuple(Partition(f"p{n}", "n[1-10000]") for n in range(200))
+    big = cluster(
+        "big",
+        *(NodeGroup(f"n[{n}-{n + 99}]", cpus=64, gpus=(gpu("h100", 8, 80),)) for n in range(1, 10_000, 100)),
+        scheduling=Scheduling(partitions=known(rows, "x")),
+    )
+    began = time.perf_counter()
+    done = both(big, AURORA)
+    # Generous: a hang or a square of the nodes would take minutes.
+    assert time.perf_counter() - began < 20
+    assert ("80000", "64") in [row.values for row in done.rows if row.what == "GPUs"]
