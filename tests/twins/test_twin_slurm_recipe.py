@@ -85,7 +85,7 @@ def test_slurmd_is_told_of_the_mapped_nodes_hardware() -> None:
 
 
 def test_nodes_are_ready_only_when_they_have_registered() -> None:
-    seen = recipe_of("slurm").nodes("g1 idle\ng1 idle\ng2 idle*\ng3 mixed\ng4 down\ng5 drained\n")
+    seen = recipe_of("slurm").nodes("g1 idle\ng1 idle\ng2 idle*\ng3 mixed\ng4 down\ng5 drained\n", SPEC)
     assert {node.name: node.ready for node in seen} == {"g1": True, "g2": False, "g3": True, "g4": False, "g5": False}
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from jido.errors import NotFound, Refused
 from jido.model import map as maps
 from jido.model.nodeset import expand
 from jido.twins import spec as specs
 from jido.twins.accounts import accounting_of
 from jido.twins.recipes import recipe_of
+from jido.twins.volumes import volumes_of
 
 
-def spec_of(cluster: maps.Map, *, user: str = "student", accounting: bool = True) -> specs.TwinSpec:
+def spec_of(
+    cluster: maps.Map, *, user: str = "student", accounting: bool = True, noise: bool = False
+) -> specs.TwinSpec:
     """The twin of a mapped cluster.
 
     What the map does not know is left to the engine's own default; nothing is made up but the names of machines
@@ -22,6 +27,7 @@ def spec_of(cluster: maps.Map, *, user: str = "student", accounting: bool = True
         cluster: The map.
         user: Name of the ordinary user inside.
         accounting: False leaves the accounting out, whatever the map says.
+        noise: Have logins print what badly kept clusters print.
 
     Raises:
         Refused: The cluster's engine has no twin recipe.
@@ -41,8 +47,9 @@ def spec_of(cluster: maps.Map, *, user: str = "student", accounting: bool = True
             f"{cluster.name} cannot have a twin", cause=f"its engine is {engine}: {error.what}", hint=error.hint
         ) from None
     hosts = cluster.instance.login
+    me = {host.user.value for host in hosts}
     nodes = _nodes(cluster)
-    shared, local = _volumes(cluster.storage.volumes, [node.name for node in nodes])
+    found = volumes_of(cluster, [node.name for node in nodes])
     known = {node.name for node in nodes}
     spec = specs.TwinSpec(
         name=cluster.name,
@@ -51,12 +58,23 @@ def spec_of(cluster: maps.Map, *, user: str = "student", accounting: bool = True
         login=hosts[0].name if hosts and hosts[0].name not in known else "",
         user=user,
         nodes=tuple(
-            specs.Node(n.name, n.cpus, n.memory, n.gpus, n.features, tuple(local.get(n.name, ()))) for n in nodes
+            msgspec.structs.replace(
+                node,
+                volumes=tuple(sorted(found.local.get(node.name, {}))),
+                disks={path: disk for path, disk in found.local.get(node.name, {}).items() if disk},
+            )
+            for node in nodes
         ),
         partitions=tuple(_partition(p) for p in cluster.scheduling.partitions.value or ()),
         home=next((v.path for v in cluster.storage.volumes if v.tier.value == "home"), "/home"),
-        volumes=tuple(shared),
-        login_volumes=tuple(local.get("login", ())),
+        volumes=found.shared,
+        login_volumes=tuple(sorted(found.local.get("login", {}))),
+        disks=found.disks,
+        reservations=tuple(
+            msgspec.structs.replace(row, users=tuple(user if name in me else name for name in row.users))
+            for row in cluster.scheduling.control.reservations.value or ()
+        ),
+        noise=noise,
         accounting=accounting_of(cluster.scheduling, user) if accounting else None,
     )
     specs.check(spec)
@@ -64,6 +82,7 @@ def spec_of(cluster: maps.Map, *, user: str = "student", accounting: bool = True
 
 
 def _nodes(cluster: maps.Map) -> list[specs.Node]:
+    now = {node.name: node for node in cluster.now.nodes.value or ()}
     return [
         specs.Node(
             name=name,
@@ -71,11 +90,19 @@ def _nodes(cluster: maps.Map) -> list[specs.Node]:
             memory=None if group.memory is None else int(group.memory),
             gpus=tuple(specs.Gpus(gpu.count, gpu.model) for gpu in group.gpus),
             features=group.features,
+            out=_out(now.get(name)),
+            reason=now[name].reason if name in now and _out(now[name]) else "",
         )
         for group in cluster.instance.nodes
         if group.role == "compute"
         for name in expand(group.names)
     ]
+
+
+def _out(now: maps.NodeNow | None) -> Literal["", "down", "drain"]:
+    if now is None:
+        return ""
+    return "down" if now.state == "down" else "drain" if "drain" in now.flags else ""
 
 
 def _partition(row: maps.Partition) -> specs.Partition:
@@ -102,32 +129,3 @@ def _partition(row: maps.Partition) -> specs.Partition:
         default_memory_per_gpu=number(row.default_memory_per_gpu),
         default_memory_per_node=number(row.default_memory_per_node),
     )
-
-
-def _volumes(rows: tuple[maps.Volume, ...], nodes: list[str]) -> tuple[list[specs.Volume], dict[str, list[str]]]:
-    """Shared volumes, and node-local paths by machine (``login`` for the login node)."""
-    shared: list[specs.Volume] = []
-    local: dict[str, list[str]] = {}
-    on_login = {row.path for row in rows if row.on_login and row.shared.value is not False}
-    # A path that only compute nodes see is theirs; one seen from both sides without a word on sharing is
-    # rebuilt as shared, the only way in which a path on two machines can be useful to a job.
-    for row in rows:
-        if specs.is_system(row.path) or row.tier.value in ("system", "object"):
-            continue
-        seen = row.on_nodes
-        where = ["login"] if row.on_login else []
-        where += nodes if seen == "compute" else expand(seen)
-        if row.shared.value is None and not row.on_login and row.path in on_login:
-            continue  # The same path without a proof of other files: the login node's row rebuilds it.
-        if row.shared.value is False or (not row.on_login and row.shared.value is None):
-            for machine in where:
-                local.setdefault(machine, []).append(row.path)
-            continue
-        mine = row.mine.value
-        open_to: Literal["user", "all", "none"] = (
-            "all" if mine == row.path else "none" if row.tier.value == "datasets" else "user"
-        )
-        shared.append(specs.Volume(row.path, open_to))
-    unique = {volume.path: volume for volume in shared}
-    # The same path shared for some and local for others: the local one is what those nodes see.
-    return list(unique.values()), {machine: sorted(set(paths)) for machine, paths in local.items()}

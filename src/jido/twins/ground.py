@@ -110,6 +110,7 @@ class Ground:
         user: Who everything runs as, as the daemons see it.
         host: Host name of the control machine.
         loopback_only: Whether that host name is 127.0.0.1, so that servers may bind their own host name's address.
+        disks: Whether volumes can have sizes and limits of their own.
         ids: User ids besides the ordinary user's; None where there are none, so that daemons are that user too.
     """
 
@@ -121,6 +122,7 @@ class Ground:
     user: str
     host: str
     loopback_only: bool
+    disks: bool = False
     ids: Range | None = None
 
     @property
@@ -135,11 +137,19 @@ class Ground:
 
 @dataclass(frozen=True)
 class NodeState:
-    """A compute node as the twin's scheduler sees it; `ready` when it takes jobs."""
+    """A compute node as the twin's scheduler sees it.
+
+    Attributes:
+        name: Its name.
+        state: The scheduler's word.
+        ready: Whether it takes jobs.
+        meant: Whether it does not, and is not meant to.
+    """
 
     name: str
     state: str
     ready: bool
+    meant: bool = False
 
 
 class Recipe(Protocol):
@@ -161,5 +171,5 @@ class Recipe(Protocol):
     def prepare(self, ground: Ground) -> tuple[str, ...]:
         """Do what takes more than files, before any daemon starts; returns notes for people."""
 
-    def nodes(self, stdout: str) -> tuple[NodeState, ...]:
+    def nodes(self, stdout: str, spec: TwinSpec) -> tuple[NodeState, ...]:
         """Read the output of `Parts.look`."""

@@ -169,6 +169,26 @@ class Keeper:
         self.codes: dict[str, int] = {}
         self.gates: dict[str, int] = {}
         self.done: set[str] = set()
+        self.no_disks = ""
+        if plan["disks"]:
+            self.mount_disks(plan["disks"])
+
+    def mount_disks(self, rows: list[dict[str, Any]]) -> None:
+        """Mount volumes that have a size of their own, or show machines the folders beneath."""
+        sys.path.insert(0, os.path.dirname(__file__))
+        import disks  # type: ignore[import-not-found]
+
+        del sys.path[0]
+        log = os.open(self.plan["disks_log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self.running["disks"] = disks.start(rows, log)
+        except OSError as error:
+            self.no_disks = str(error)
+            beneath = {row["at"]: row["own"] for row in rows}
+            for daemon in (*self.plan["daemons"], self.plan["look"]):
+                daemon["view"] = [beneath.get(word, word) for word in daemon["view"]]
+        finally:
+            os.close(log)
 
     def start(self, daemon: dict[str, Any], hold: int = -1) -> None:
         """Start a daemon, or its machine only."""
@@ -224,6 +244,8 @@ class Keeper:
         self.see_deaths()
         deaf = [d["name"] for d in self.plan["daemons"] if d["port"]] if self.waiting else self.deaf()
         reply: dict[str, Any] = {"running": self.running, "codes": self.codes, "deaf": deaf}
+        reply["deaf"] += [d["name"] for d in self.plan["daemons"] if d["once"] and d["name"] not in self.done]
+        reply["no_disks"] = self.no_disks
         if ask == "nodes":
             reply["look"] = run(**self.plan["look"])
         return reply

@@ -17,6 +17,8 @@ from jido.errors import TwinError
 from jido.twins import people, processes
 
 CONTROL, LOG = "run/control", "logs/keeper.log"
+# The process that serves volumes of a size and speed of their own.
+DISKS = "disks"
 
 
 def reserve(names: Sequence[str]) -> tuple[dict[str, int], list[socket.socket]]:

@@ -90,7 +90,7 @@ def look(folder: Path) -> state.TwinState:
         if out := [kept.name for kept in record.daemons if kept.name in answer["codes"] and kept.asked]:
             why = f"{', '.join(out)} is not running"
         elif (answer := keeping.ask(folder, "nodes"))["look"]["code"] == 0:
-            nodes = recipe_of(spec.engine).nodes(answer["look"]["stdout"])
+            nodes = recipe_of(spec.engine).nodes(answer["look"]["stdout"], spec)
         else:
             why = answer["look"]["stderr"].strip()
     except TwinError as error:

@@ -13,6 +13,18 @@ HOST_KEY, CLIENT_KEY = "keys/host_ed25519", "id_ed25519"
 _PLAIN_PROFILE = """# the account's own home is not the twin's
 [ "$SHLVL" = 1 ] && cd
 """
+# What people put there, unaware that scp, rsync and every program that logs in meet it too.
+_NOISE = """echo "Loading the environment of the Data Science Lab ..."
+printf '\\033[1;31mquota\\033[0m: 87%% of 50G used\\n'
+echo 'module: command not found' >&2
+"""
+MOTD = """
+ *******************************************************************
+ *  Unauthorised use is prohibited.      사용 전 공지를 확인하세요.     *
+ *  2 nodes are down for maintenance. Jobs on this node are KILLED.  *
+ *******************************************************************
+
+"""
 _PROFILE = """# ~/.bashrc of the twin's user
 case $- in *i*) ;; *) return ;; esac
 PS1='\\u@\\h:\\w\\$ '
@@ -57,6 +69,7 @@ def files(ground: Ground, env: dict[str, str]) -> dict[str, str]:
     return {
         "conf/sshd/sshd_config": _sshd(ground, where, env),
         "conf/sshd/authorized_keys": (ground.folder / f"{CLIENT_KEY}.pub").read_text(),
+        **({"conf/sshd/motd": MOTD, "conf/etc/motd": MOTD} if ground.spec.noise else {}),
         "known_hosts": f"{_alias(ground)} {key}",
         "ssh_config": _client(ground),
     }
@@ -86,7 +99,8 @@ def _sshd(ground: Ground, where: str, env: dict[str, str]) -> str:
         "UsePAM no",
         "UseDNS no",
         "PidFile none",
-        "PrintMotd no",
+        # Debian leaves the message to PAM, which there is none of here; other sites have sshd print a banner.
+        *([f"Banner {where}/motd", "PrintMotd yes"] if ground.spec.noise else ["PrintMotd no"]),
         "PrintLastLog no",
         "AcceptEnv LANG LC_*",
         # Connections that have not logged in yet; the default of 10 starts to refuse in a busy test run.
@@ -124,9 +138,9 @@ def _client(ground: Ground) -> str:
     return "\n".join(lines) + "\n"
 
 
-def home_files(*, plain: bool) -> dict[str, str]:
+def home_files(*, plain: bool, noise: bool = False) -> dict[str, str]:
     """What a new home holds, as /etc/skel gives it."""
     return {
-        ".bashrc": (_PLAIN_PROFILE if plain else "") + _PROFILE,
+        ".bashrc": (_PLAIN_PROFILE if plain else "") + (_NOISE if noise else "") + _PROFILE,
         ".profile": '[ -n "$BASH_VERSION" ] && [ -f ~/.bashrc ] && . ~/.bashrc\n',
     }

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from jido.errors import InputError
-from jido.model.limits import Association, Limits, Qos
+from jido.model.limits import Association, Limits, Qos, Reservation
 
 # A host name as the kernel, sshd and every scheduler accept it. Names go into configuration files unquoted.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -25,6 +25,28 @@ class Gpus(msgspec.Struct, frozen=True):
     model: str | None = None
 
 
+class Disk(msgspec.Struct, frozen=True):
+    """How a volume is to behave, where it shall differ from the folder of this machine that it lies in.
+
+    Attributes:
+        size: Bytes in all; None is what the machine underneath has.
+        free: Bytes that may be written; None is all of `size`.
+        quota: Bytes that the user may have there; None is no limit.
+        read: Bytes a second; None is as fast as it goes.
+        write: Bytes a second; None is as fast as it goes.
+        source: What the mount table calls it.
+        fs: The kind of file system, which the mount table shows as ``fuse.KIND``.
+    """
+
+    size: int | None = None
+    free: int | None = None
+    quota: int | None = None
+    read: float | None = None
+    write: float | None = None
+    source: str = ""
+    fs: str = ""
+
+
 class Node(msgspec.Struct, frozen=True):
     """One compute node.
 
@@ -35,6 +57,9 @@ class Node(msgspec.Struct, frozen=True):
         gpus: GPUs by model.
         features: The scheduler's node features.
         volumes: Paths of file systems that only this node sees.
+        disks: How some of these behave, by path.
+        out: ``down`` or ``drain`` where the node takes no jobs; else empty.
+        reason: Why it does not, in the administrator's words.
     """
 
     name: str
@@ -43,6 +68,9 @@ class Node(msgspec.Struct, frozen=True):
     gpus: tuple[Gpus, ...] = ()
     features: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    disks: dict[str, Disk] = {}
+    out: Literal["", "down", "drain"] = ""
+    reason: str = ""
 
 
 class Partition(msgspec.Struct, frozen=True):
@@ -110,6 +138,9 @@ class TwinSpec(msgspec.Struct, frozen=True):
         home: Path of the volume that holds homes.
         volumes: Shared volumes; `home` is added when it is not among them.
         login_volumes: Paths that only the login node sees.
+        disks: How shared volumes, and those of the login node, behave, by path.
+        reservations: Nodes set aside, now or ahead.
+        noise: Whether a login prints a message of the day, and the shell's start files print too.
         accounting: What the accounting database holds; None is a cluster without one.
         root: The tree whose programs run inside; ``/`` is this machine's own.
     """
@@ -125,6 +156,9 @@ class TwinSpec(msgspec.Struct, frozen=True):
     home: str = "/home"
     volumes: tuple[Volume, ...] = (Volume("/home"), Volume("/data"))
     login_volumes: tuple[str, ...] = ()
+    disks: dict[str, Disk] = {}
+    reservations: tuple[Reservation, ...] = ()
+    noise: bool = False
     accounting: Accounting | None = None
     root: str = "/"
 
@@ -188,6 +222,13 @@ def _problems(spec: TwinSpec) -> Iterator[str]:
         for word in (*(partition.allow_qos or ()), *([partition.qos] if partition.qos else [])):
             if not _WORD.fullmatch(word):
                 yield f"{word!r} of partition {partition.name} cannot be a QoS"
+    for reservation in spec.reservations:
+        for word in (reservation.name, *reservation.users, *reservation.accounts, *reservation.flags):
+            if not _WORD.fullmatch(word):
+                yield f"{word!r} of reservation {reservation.name!r} cannot be named to the scheduler"
+    for disk in (*spec.disks.values(), *(disk for node in spec.nodes for disk in node.disks.values())):
+        if not re.fullmatch(r"[\w.+-]*", disk.fs):
+            yield f"{disk.fs!r} cannot be a kind of file system"
     if spec.accounting:
         yield from _accounting_problems(spec.accounting)
     local = [path for node in spec.nodes for path in node.volumes]

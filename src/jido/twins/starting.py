@@ -110,6 +110,10 @@ def _start_on(
         if record is None and ground.plain:
             _remove_short(ground.short)
     nodes, running = _wait(ground, recipe, until)
+    if lacks := keeping.ask(folder, "state")["no_disks"]:
+        # The keeper found out only now.
+        note = f"volumes have the size, and the speed, of this machine's disk: {lacks}"
+        record = msgspec.structs.replace(record, notes=(*record.notes, note))
     kept = tuple(
         state.Kept(
             row["name"],
@@ -117,7 +121,7 @@ def _start_on(
             keeping.daemon_process(keeper, running[row["name"]]),
             asked=row["machine"] == ground.spec.control_name,
         )
-        for row in plan["daemons"]
+        for row in (*plan["daemons"], {"name": keeping.DISKS, "machine": ground.spec.control_name})
         if row["name"] in running
     )
     record = msgspec.structs.replace(record, daemons=kept)
@@ -127,7 +131,8 @@ def _start_on(
 
 def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool, ids: people.Range | None) -> Ground:
     if not plain:
-        return Ground(spec, folder, False, ports, folder, spec.user, spec.control_name, True, ids)
+        fuse = os.access("/dev/fuse", os.R_OK | os.W_OK)
+        return Ground(spec, folder, False, ports, folder, spec.user, spec.control_name, True, fuse, ids)
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -155,6 +160,14 @@ def _remove_short(short: Path) -> None:
 
 
 def _notes(ground: Ground, reason: str) -> tuple[str, ...]:
+    spec = ground.spec
+    if not ground.disks and (spec.disks or any(node.disks for node in spec.nodes)):
+        why = "/dev/fuse cannot be opened" if not ground.plain else "plain mode"
+        return (f"volumes have the size, and the speed, of this machine's disk: {why}", *_mode_notes(ground, reason))
+    return _mode_notes(ground, reason)
+
+
+def _mode_notes(ground: Ground, reason: str) -> tuple[str, ...]:
     if not ground.plain:
         if ground.ids or ground.spec.accounting is None:
             return ()
@@ -185,6 +198,8 @@ def _write_files(ground: Ground, parts: Parts) -> None:
         temporary.mkdir(parents=True, exist_ok=True)
         temporary.chmod(0o1777)
     system.make_volumes(ground)
+    for row in system.disks(ground):
+        Path(row["at"]).mkdir(parents=True)
 
 
 def _write_login(ground: Ground, parts: Parts, token: str) -> None:
@@ -207,7 +222,7 @@ def _environment(ground: Ground, token: str) -> dict[str, str]:
 
 def _plan(ground: Ground, parts: Parts, token: str) -> dict[str, Any]:
     names = {CONTROL: ground.spec.control_name, LOGIN: ground.spec.login_name}
-    mounts = (*system.mounts(ground.spec), *parts.mounts, login.SSHD)
+    mounts = (*system.mounts(ground), *parts.mounts, login.SSHD)
 
     def view(role: str) -> list[str]:
         if ground.plain:
@@ -230,6 +245,8 @@ def _plan(ground: Ground, parts: Parts, token: str) -> dict[str, Any]:
     return {
         "control": str(ground.folder / keeping.CONTROL),
         "owners": [[str(ground.folder / own), uid] for own, uid in parts.owners.items()] if ground.ids else [],
+        "disks": system.disks(ground),
+        "disks_log": str(ground.folder / "logs" / f"{keeping.DISKS}.log"),
         "daemons": [row(daemon) for daemon in (*parts.daemons, login.daemon(ground))],
         "look": {
             "view": view(CONTROL),
@@ -259,8 +276,8 @@ def _wait(ground: Ground, recipe: Recipe, until: float) -> tuple[tuple[NodeState
             raise _failed(folder, name, f"{name} ended with code {code}")
         deaf = answer["deaf"]
         if "look" in answer:
-            nodes = recipe.nodes(answer["look"]["stdout"])
-            ready = {node.name for node in nodes if node.ready}
+            nodes = recipe.nodes(answer["look"]["stdout"], ground.spec)
+            ready = {node.name for node in nodes if node.ready or node.meant}
             if ready >= wanted and _greets(ground.ports["sshd"]):
                 return nodes, answer["running"]
         if time.monotonic() > until:

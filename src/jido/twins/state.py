@@ -75,8 +75,13 @@ class TwinState(msgspec.Struct, frozen=True):
 
     @property
     def healthy(self) -> bool:
-        """Whether every daemon runs and every node takes jobs."""
-        return self.running and not self.dead and bool(self.nodes) and all(node.ready for node in self.nodes)
+        """Whether every daemon runs, and every node takes jobs that is meant to."""
+        return (
+            self.running
+            and not self.dead
+            and bool(self.nodes)
+            and all(node.ready or node.meant for node in self.nodes)
+        )
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jido.twins import folder as folders
 from jido.twins.ground import CONTROL, LOGIN, Ground, Mount
 from jido.twins.login import home_files
 from jido.twins.people import SLURM, SLURM_ID
-from jido.twins.spec import TwinSpec
+from jido.twins.spec import Disk, TwinSpec
 
 
 def etc_files(ground: Ground) -> dict[str, str]:
@@ -47,18 +48,52 @@ def _hosts(spec: TwinSpec, first: str) -> str:
     return "".join(f"127.0.0.1 {name}\n" for name in names)
 
 
-def mounts(spec: TwinSpec) -> tuple[Mount, ...]:
+def disks(ground: Ground) -> list[dict[str, Any]]:
+    """Volumes that behave otherwise than the folder they lie in, as `disks.start` takes them."""
+    if not ground.disks:
+        return []
+    folder = ground.folder
+    return [
+        {
+            "own": str(folder / own),
+            "at": str(folder / f"run/disks/{number}"),
+            "size": disk.size,
+            "free": disk.size if disk.free is None else disk.free,
+            "quota": disk.quota,
+            "read": disk.read,
+            "write": disk.write,
+            "source": disk.source or f"twin:{own.partition(folders.VOLUMES)[2]}",
+            "fs": disk.fs,
+        }
+        for number, (own, disk) in enumerate(_disks(ground.spec).items())
+    ]
+
+
+def _disks(spec: TwinSpec) -> dict[str, Disk]:
+    """By the folder it lies in, relative to the twin's."""
+    shared = {volume.path for volume in spec.shared}
+    found = {folders.VOLUMES + path: disk for path, disk in spec.disks.items() if path in shared}
+    local = [(LOGIN, path, disk) for path, disk in spec.disks.items() if path in spec.login_volumes]
+    local += [(node.name, path, disk) for node in spec.nodes for path, disk in node.disks.items()]
+    for role, path, disk in local:
+        found[f"{folders.NODES}/{role}/{folders.VOLUMES}{path}"] = disk
+    return found
+
+
+def mounts(ground: Ground) -> tuple[Mount, ...]:
     """Where machines see /etc files and volumes; parents come before what lies within them."""
+    spec = ground.spec
+    seen = {own: f"run/disks/{number}" for number, own in enumerate(_disks(spec))} if ground.disks else {}
     found = []
     for role in _machines(spec):
         found.append(Mount(f"{folders.NODES}/{role}/hosts", "/etc/hosts", on=frozenset({role})))
         found.append(Mount(f"{folders.NODES}/{role}/tmp", "/tmp", on=frozenset({role}), writable=True))  # noqa: S108
     users = frozenset({LOGIN, *(node.name for node in spec.nodes)})
-    volumes = [Mount(folders.VOLUMES + v.path, v.path, on=users, writable=True) for v in spec.shared]
+    places = [(folders.VOLUMES + v.path, v.path, users) for v in spec.shared]
     for role, paths in _local(spec):
         for path in paths:
-            own = f"{folders.NODES}/{role}/{folders.VOLUMES}{path}"
-            volumes.append(Mount(own, path, on=frozenset({role}), writable=True))
+            places.append((f"{folders.NODES}/{role}/{folders.VOLUMES}{path}", path, frozenset({role})))
+    volumes = [Mount(seen.get(own, own), path, on=on, writable=True) for own, path, on in places]
     return (*found, *sorted(volumes, key=lambda mount: mount.inside))
 
 
@@ -83,7 +118,7 @@ def make_volumes(ground: Ground) -> None:
     if not home.exists():
         home.parent.chmod(0o755)
         home.mkdir(mode=0o700)
-    for name, text in home_files(plain=ground.plain).items():
+    for name, text in home_files(plain=ground.plain, noise=spec.noise).items():
         if not (home / name).exists():
             folders.write(home / name, text)
     for role, paths in _local(spec):

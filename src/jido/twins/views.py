@@ -17,7 +17,7 @@ _ETC = (
     "shells", "ssl",
     "terminfo", "timezone",
 )  # fmt: skip
-_OWN_ETC = ("passwd", "group", "nsswitch.conf")
+_OWN_ETC = ("passwd", "group", "nsswitch.conf", "motd")
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 _TRIAL = ("--unshare-pid", "--unshare-uts", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
 
@@ -37,7 +37,9 @@ def outer(folder: Path, spec: TwinSpec, ids: Range | None) -> list[str]:
     What all machines share of /etc is put together once, at conf/etc, since each mount of a bwrap costs more than the
     one before (it reads the whole mount table each time).
     """
-    who = ["--cap-add", "ALL"] if ids else ["--uid", str(spec.uid), "--gid", str(spec.uid)]
+    # The keeper mounts the twin's volumes; a machine's bwrap takes the capability away again.
+    single = ["--uid", str(spec.uid), "--gid", str(spec.uid), "--cap-add", "CAP_SYS_ADMIN"]
+    who = ["--cap-add", "ALL"] if ids else single
     options = ["--unshare-user", *who, "--unshare-pid", "--unshare-ipc", "--dev-bind", "/", "/", "--proc", "/proc"]
     options += ["--bind", "/proc", str(folder / "run/proc")]
     for entry in _ETC:

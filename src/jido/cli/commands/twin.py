@@ -29,8 +29,8 @@ def twin() -> None:
 def up(source: str, name: str, plain: bool, no_accounting: bool, as_json: bool) -> None:
     """Bring a twin up.
 
-    MAP is one that comes with jido (aurora, ariel, moana), a map file, or a cluster that was probed. The twin becomes a cluster of
-    that name, for every other command. Up already is a no-op.
+    MAP is one that comes with jido (aurora, ariel, moana), a map file, or a cluster that was probed. The twin becomes
+    a cluster of that name, for every other command. Up already is a no-op.
     """
     from jido.api import twins
 

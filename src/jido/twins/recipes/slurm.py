@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
 from jido.twins.ground import CONTROL, After, Daemon, Ground, Mount, NodeState, Parts
 from jido.twins.people import SLURM, SLURM_ID
-from jido.twins.recipes.slurm_conf import gres_conf, slurm_conf
+from jido.twins.recipes.slurm_conf import gres_conf, reservations, slurm_conf
 from jido.twins.recipes.slurm_database import configuration, missing, put, server
 from jido.twins.spec import Node, TwinSpec
 
@@ -79,6 +81,10 @@ class Slurm:
             here = frozenset({node.name})
             mounts.append(Mount(f"nodes/{node.name}/slurmd", "/var/spool/slurmd", on=here, writable=True))
             owners[f"nodes/{node.name}/slurmd"] = 0
+        if spec.reservations:
+            files["conf/slurm/reservations"] = reservations(spec, time.time())
+            script = ("sh", str(Path(conf).with_name("reservations")))
+            daemons.append(Daemon("reservations", CONTROL, script, served, once=True, env={"TZ": "UTC0"}))
         notes = []
         if not ground.loopback_only:
             notes.append("Slurm's ports listen on every address of this machine; its munge key guards them")
@@ -125,15 +131,17 @@ class Slurm:
             put(ground.spec, ground.spec.accounting, ground.folder / _SQL.own)
         return ()
 
-    def nodes(self, stdout: str) -> tuple[NodeState, ...]:
+    def nodes(self, stdout: str, spec: TwinSpec) -> tuple[NodeState, ...]:
         """Read ``sinfo -N -o '%N %T'``: one row per node and partition."""
         found: dict[str, NodeState] = {}
+        out = {node.name: node.out for node in spec.nodes if node.out}
         for line in stdout.splitlines():
             name, _, state = line.strip().partition(" ")
             if name:
                 bare = state.rstrip("*~#%!$@^-+")
                 # The asterisk is "not responding": idle*, as a node is before its slurmd has registered.
-                found[name] = NodeState(name, state, bare in _READY and "*" not in state)
+                meant = bare.startswith(out.get(name) or "\0") and "*" not in state
+                found[name] = NodeState(name, state, bare in _READY and "*" not in state, meant)
         return tuple(found.values())
 
 

@@ -5,13 +5,15 @@ The template is plain `str.format`: a template engine takes longer to import tha
 
 from __future__ import annotations
 
+import shlex
+from datetime import datetime, timezone
 from importlib import resources
 
 from jido.model.units import slurm_duration
 from jido.twins.ground import Ground
 from jido.twins.people import SLURM
 from jido.twins.recipes.slurm_accounting import tres
-from jido.twins.spec import Node, Partition
+from jido.twins.spec import Node, Partition, TwinSpec
 
 
 def slurm_conf(ground: Ground, *, munge: str, run: str, state: str, spool: str) -> str:
@@ -38,6 +40,8 @@ def slurm_conf(ground: Ground, *, munge: str, run: str, state: str, spool: str) 
         user=SLURM if ground.ids else ground.user,
         slurmd_user="root" if ground.ids else ground.user,
         accounting=_accounting(ground),
+        # With 2 a node that is meant to be down comes back as soon as its slurmd registers.
+        returns=1 if any(node.out == "down" for node in spec.nodes) else 2,
         munge=munge,
         state=state,
         spool=spool,
@@ -87,7 +91,8 @@ def _node(ground: Ground, node: Node) -> str:
         RealMemory=_mib(node.memory),
         Gres=gres or None,
         Feature=",".join(node.features) or None,
-        State="UNKNOWN",
+        State=node.out.upper() or "UNKNOWN",
+        Reason=_quoted(node.reason or "not told") if node.out else None,
     )
 
 
@@ -125,6 +130,49 @@ def _partition(row: Partition, accounting: bool) -> str:
         DefCpuPerGPU=row.default_cpus_per_gpu,
         **memory,
     )
+
+
+def _quoted(text: str) -> str:
+    """Free text as Slurm's files take it: in double quotes, of which there can be none within."""
+    plain = "".join(" " if ord(char) < 32 else char for char in text.replace('"', "'"))
+    return f'"{plain.strip()}"'
+
+
+# Slurm adds these itself, and refuses to be told.
+_OWN_FLAGS = frozenset({"SPEC_NODES", "ALL_NODES", "PART_NODES"})
+
+
+def reservations(spec: TwinSpec, now: float) -> str:
+    """A shell script that sets nodes aside; what is over already is left out.
+
+    Times are of UTC, and one that began already begins now.
+    """
+    known = {row.account for row in spec.accounting.associations} if spec.accounting else set()
+    lines = []
+    for row in spec.reservations:
+        if row.ends <= now + 60:
+            continue
+        users = [name for name in row.users if name in ("root", spec.user)]
+        accounts = [name for name in row.accounts if name in known]
+        flags = [flag for flag in row.flags if flag not in _OWN_FLAGS]
+        fields = {
+            "ReservationName": row.name,
+            "StartTime": "now" if row.starts <= now else _instant(row.starts),
+            "EndTime": _instant(row.ends),
+            "Nodes": row.nodes or "ALL",
+            "PartitionName": row.partition,
+            "Flags": ",".join(flags),
+            "Accounts": ",".join(accounts),
+            "Users": ",".join(users) or ("" if accounts else "root"),
+        }
+        words = [shlex.quote(f"{name}={value}") for name, value in fields.items() if value]
+        lines.append(" ".join(("scontrol", "create", "reservation", *words)))
+    # What cannot be set aside, in a log, is no reason for the twin not to come up.
+    return "\n".join((*lines, "exit 0", ""))
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _mib(count: int | None) -> int | None:
