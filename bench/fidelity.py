@@ -63,7 +63,7 @@ def compared(map_: Map, folder: Path) -> bool:
     try:
         twins.up(str(file), "generated")
         found = differences(map_, probing.probe("generated").map)
-    except Exception as error:  # noqa: BLE001 - the next map may be built
+    except Exception as error:
         kept = Path(tempfile.gettempdir()) / f"jido-fidelity-{os.getpid()}.yaml"
         kept.write_text(file.read_text())
         print(f"{type(error).__name__}: {error}\n  {getattr(error, 'cause', '')}\n  the map is kept in {kept}")
