@@ -11,6 +11,7 @@ from pages import PAGES, ROOT, blocks, rows
 
 import jido.errors
 from jido.cli.app import COMMANDS
+from jido.cli.commands.doctor import UNWELL
 from jido.config import project
 from jido.engines.base import Engine
 from jido.jobs import script
@@ -66,7 +67,7 @@ def test_an_error_has_its_exit_code_on_the_page(kind: type[jido.errors.JidoError
 def test_the_readme_has_every_exit_code(page: str) -> None:
     heading = {"README.md": "## Exit codes", "README.ko.md": "## 종료 코드"}[page]
     shown = {int(row[0]) for row in rows(read(page), heading)[1:]}
-    assert shown | {1} == {0, 130} | {kind.exit_code for kind in ERRORS}
+    assert shown | {1} == {0, UNWELL, 130} | {kind.exit_code for kind in ERRORS}
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.ko.md"])

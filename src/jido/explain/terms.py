@@ -54,7 +54,7 @@ def explain_term(word: str, map_: Map | None, speech: Speech) -> Page:
         here = list(HERE[key](map_, speech)) if key in HERE else []
         if here:
             sections.append(section(speech.say("term.here", name=map_.name), *here))
-    see = [other.replace("-", " ") for other in term.get("see", ())]
+    see = [speech.terms()[other]["name"] for other in term.get("see", ())]
     if see:
         sections.append(section(speech.say("term.see"), ", ".join(see)))
     return Page(term["name"], (term["text"],), tuple(sections), speech.lang)

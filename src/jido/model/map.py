@@ -318,6 +318,7 @@ class Now(msgspec.Struct, frozen=True, omit_defaults=True):
         free: Free bytes by volume path.
         free_inodes: Free files by volume path.
         used: What counts against my quota, by volume path.
+        ahead: Seconds by which its clock runs before this machine's, as far as the look could tell; 0 within that.
     """
 
     at: float = 0.0
@@ -326,6 +327,7 @@ class Now(msgspec.Struct, frozen=True, omit_defaults=True):
     free: dict[str, int] = {}
     free_inodes: dict[str, int] = {}
     used: dict[str, Usage] = {}
+    ahead: Fact[float] = UNSEEN
 
 
 class Type(msgspec.Struct, frozen=True, omit_defaults=True):

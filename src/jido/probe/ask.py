@@ -82,6 +82,7 @@ def probe(
         kinds=kinds,
         on=transport.host,
         at=reply.at,
+        took=reply.took,
         told=told,
         own=own,
     )

@@ -39,6 +39,27 @@ def host(answers: Answers, fallback: str) -> Host:
     )
 
 
+def ahead(answers: Answers, began: float, took: float) -> Fact[float]:
+    """How far the login node's clock runs before this machine's.
+
+    Its second was read somewhere between the question and the answer: within that, the clocks agree.
+
+    Args:
+        answers: With the look at the clock.
+        began: When the question was sent, seconds since the epoch here.
+        took: Seconds until the answer was whole.
+    """
+
+    def read(text: str) -> float | None:
+        there = positive(text.strip())
+        if there is None:
+            return None
+        most, least = there + 1 - began, there - (began + took)
+        return round(least, 1) if least > 0 else round(most, 1) if most < 0 else 0.0
+
+    return answers.fact("clock", read)
+
+
 def positive(text: str) -> int | None:
     """A count that fits into a map; None where it is none."""
     return int(text) if re.fullmatch(r"[0-9]{1,19}", text) and 0 < int(text) <= LARGEST else None

@@ -212,6 +212,7 @@ def host_looks() -> Sequence[Part]:
         Part("id", "id", 10),
         Part("home", 'printf \'%s\\0\' "$HOME" "$PWD" "$SHELL"', 5, typed="echo $HOME; pwd; echo $SHELL"),
         Part("uname", "uname -snrm", 5),
+        Part("clock", "date +%s", 5),
         Part("os", "cat /etc/os-release", 5, needs="[ -r /etc/os-release ]"),
         Part("cpus", "nproc --all 2>/dev/null || getconf _NPROCESSORS_ONLN", 5, typed="nproc --all"),
         Part("memory", 'read -r line </proc/meminfo; echo "$line"', 5, needs=linux, typed="free -b"),

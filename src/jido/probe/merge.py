@@ -10,7 +10,7 @@ from jido.model.facts import Look, known, unknown
 from jido.model.map import Instance, Map, Now, Scheduling
 from jido.probe.answers import Answers, clean
 from jido.probe.cluster_type import conclude
-from jido.probe.host import environment, host, interconnect
+from jido.probe.host import ahead, environment, host, interconnect
 from jido.probe.volumes import volumes
 from jido.storage.base import StorageKind
 
@@ -24,6 +24,7 @@ def merge(
     kinds: Sequence[type[StorageKind]],
     on: str,
     at: float,
+    took: float = 0.0,
     told: str = "",
     own: Inventory | None = None,
 ) -> Map:
@@ -37,6 +38,7 @@ def merge(
         kinds: The storage kinds to recognise.
         on: The machine that was asked, by the name a person would use.
         at: When, seconds since the epoch.
+        took: Seconds until the answer was whole.
         told: The engine a person said to use; empty asks the findings.
         own: What that engine said of itself.
     """
@@ -73,6 +75,7 @@ def merge(
             queue=chosen.now.queue,
             free=seen.free,
             free_inodes=seen.free_inodes,
+            ahead=ahead(answers, at, took),
             used=seen.used,
         ),
         looks={
