@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jido.cli import draw
+from jido.cli.draw_access import access_lines
 from jido.cli.draw_inside import disks, machines, speeds
 from jido.cli.fit import LABEL, table, wrap
 from jido.cli.map_facts import unknowns
@@ -197,8 +198,11 @@ def _scheduling(map_: Map) -> Iterator[str]:
     allowed: dict[str, list[str]] = {}
     for row in partitions:
         allowed.setdefault(_who(row), []).append(row.name)
-    for who, names in allowed.items():
-        yield from wrap("", f"open to {who}: {', '.join(names)}", label=0)
+    if facts.access.value:
+        yield from access_lines(facts.access.value)
+    else:
+        for who, names in allowed.items():
+            yield from wrap("", f"open to {who}: {', '.join(names)}", label=0)
     if any(row.default for row in partitions):
         note = "* takes the jobs that name no partition; DEFAULT: the time of a job that asks for none"
         yield from wrap("", note, label=0)

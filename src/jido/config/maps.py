@@ -10,13 +10,16 @@ import os
 import time
 from pathlib import Path
 
+import msgspec
+
 from jido.config import notes, places
 from jido.errors import NotFound
 from jido.model.document import map_from_json, to_json
-from jido.model.map import Map
+from jido.model.map import Map, Now
 from jido.model.notes import told
 
 KEEP = 20
+_NOW = "now.look"
 
 
 def _folder(cluster: str) -> Path:
@@ -66,7 +69,24 @@ def save(cluster: str, value: Map) -> Path:
     return file
 
 
+def save_now(cluster: str, value: Now) -> None:
+    """Keep a look at nodes and queue that is newer than the map; the map keeps its own age."""
+    file = _folder(cluster) / _NOW
+    fresh = file.with_suffix(f".{os.getpid()}.new")
+    fresh.write_bytes(msgspec.json.encode(value))
+    fresh.replace(file)
+
+
+def latest_now(cluster: str) -> Now | None:
+    """The newest look at nodes and queue alone; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode((_folder(cluster) / _NOW).read_bytes(), type=Now)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def forget(cluster: str) -> None:
     """Remove every map of a cluster."""
     for file in versions(cluster):
         file.unlink(missing_ok=True)
+    (_folder(cluster) / _NOW).unlink(missing_ok=True)

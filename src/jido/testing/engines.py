@@ -35,6 +35,7 @@ from jido.errors import InputError, JidoError, SchedulerDown, SchedulerMissing
 from jido.model.bundle import Finding
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import JobSpec, Resources, Sighting, State, Submission
+from jido.model.limits import VERDICTS
 from jido.model.map import Map, Scheduling
 
 TOKEN = "jido-0123456789abcdef"  # noqa: S105 - a run's name, no secret
@@ -238,6 +239,34 @@ class EngineContract:
         assert found.evidence
         assert found.scheduling.engine.value == self.engine.name
         assert found.now.at == 1e9
+
+    def test_every_partition_has_exactly_one_verdict(self) -> None:
+        whole = {name: said.finding() for name, said in self.looks.items()}
+        for failed in ("", *whole):
+            scheduling = self.engine.inventory({**whole, failed: Finding(1)}, 1e9).scheduling
+            if scheduling.partitions.value is None:
+                assert scheduling.access.value is None, f"verdicts on partitions that are not known, without {failed}"
+                continue
+            partitions = [row.name for row in scheduling.partitions.value]
+            rows = scheduling.access.value or ()
+            assert [row.partition for row in rows] == partitions, f"without {failed}"
+            for row in rows:
+                assert row.verdict in VERDICTS
+                assert row.words or row.verdict == "open", f"{row.partition} is {row.verdict}, and nobody says why"
+                assert row.rests_on or row.verdict == "not established"
+                assert row.at == (1e9 if row.rests_on == "verified" else 0.0)
+
+    def test_a_quick_look_sees_what_the_inventory_sees(self) -> None:
+        parts = self.engine.now_looks()
+        names = [part.name for part in parts]
+        assert set(names) <= {part.name for part in self.engine.looks()}
+        if not (parts and self.looks):
+            pytest.skip("no quick look")
+        whole = {name: said.finding() for name, said in self.looks.items()}
+        quick = self.engine.now({name: whole[name] for name in names if name in whole}, 1e9)
+        now = self.engine.inventory(whole, 1e9).now
+        assert (quick.at, quick.nodes, quick.queue) == (1e9, now.nodes, now.queue)
+        assert self.engine.now({}, 1e9).nodes.state == "unknown"
 
     # -- it submits ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,219 @@
+"""GPUs usable now by me, and places for a job over all my clusters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import msgspec
+
+from jido.api.cluster import Cluster
+from jido.capacity.kinds import LEAST_CPUS, LEAST_MEMORY
+from jido.capacity.places import Place, Request, check, places, ranked
+from jido.capacity.usable import Pool, together, usable
+from jido.config import clusters, maps
+from jido.engines.base import Placement
+from jido.errors import JidoError, NotFound
+from jido.model.bundle import bundle
+from jido.model.job import JobSpec, Resources
+from jido.model.map import Map, Now
+
+T = TypeVar("T")
+
+# A look at nodes and queue that is not older than this is taken as it is.
+FRESH = 60.0
+# A start that is not further ahead than this is now.
+SOON = 60.0
+
+
+class Gpus(msgspec.Struct, frozen=True):
+    """The GPUs of one cluster.
+
+    Attributes:
+        cluster: Its name.
+        at: When its nodes were looked at, seconds since the epoch; 0 for never.
+        kinds: Each kind once, over all partitions.
+        partitions: Each kind behind each partition.
+        problem: Why it could not be looked at now; what is told is then older.
+    """
+
+    cluster: str
+    at: float = 0.0
+    kinds: tuple[Pool, ...] = ()
+    partitions: tuple[Pool, ...] = ()
+    problem: str = ""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Places for a job, the best first.
+
+    Attributes:
+        places: Every kind of GPU behind every partition of every cluster.
+        problems: Clusters that could not be looked at now, with the reason.
+    """
+
+    places: tuple[Place, ...]
+    problems: dict[str, str]
+
+    @property
+    def when(self) -> str:
+        """The best that can be said: ``now``, ``later``, ``not known`` or ``no``."""
+        if self.places and self.places[0].when != "no":
+            return self.places[0].when
+        return "not known" if self.problems or not self.places else "no"
+
+
+def look_again(name: str, *, fresh: bool = False) -> tuple[Map, str]:
+    """The newest map with a look at nodes and queue that is not older than `FRESH` seconds, in one exec at most.
+
+    Args:
+        name: The cluster.
+        fresh: Look again however young the last look is.
+
+    Returns:
+        The map, and why it could not be looked at; empty when it could.
+
+    Raises:
+        NotFound: No cluster is called that, or it was never probed.
+    """
+    cluster = Cluster(name)
+    _ = cluster.destination
+    map_ = _with(cluster.map, maps.latest_now(name))
+    if not fresh and time.time() - map_.now.at <= FRESH:
+        return map_, ""
+    try:
+        engine = cluster.engine
+        parts = engine.now_looks()
+        if not parts:
+            return map_, f"{engine.title} has no quick look at its nodes; `jido probe {name}` maps them anew"
+        question = bundle(parts)
+        reply = cluster.transport.run(question.command)
+        now = engine.now(question.parse(reply), reply.at)
+    except JidoError as error:
+        return map_, error.what + (f": {error.cause}" if error.cause else "")
+    if not now.nodes.is_known:
+        return map_, now.nodes.why or "its nodes were not told"
+    maps.save_now(name, now)
+    return _with(map_, now), ""
+
+
+def _with(map_: Map, now: Now | None) -> Map:
+    """The map with a newer look at nodes and queue; space on volumes stays as it was."""
+    if now is None or now.at <= map_.now.at:
+        return map_
+    return msgspec.structs.replace(
+        map_, now=msgspec.structs.replace(map_.now, at=now.at, nodes=now.nodes, queue=now.queue)
+    )
+
+
+def gpus(names: Sequence[str] = (), *, fresh: bool = False, wanted: Request | None = None) -> list[Gpus]:
+    """What GPUs there are and what of them I could use now.
+
+    Args:
+        names: Clusters; none is every one that was mapped.
+        fresh: Look again however young the last look is.
+        wanted: What must go with each GPU; None is the least there is.
+
+    Raises:
+        NotFound: A named cluster is not there or was never probed.
+    """
+    how = wanted or Request()
+    cpus, memory = how.cpus_per_gpu or LEAST_CPUS, how.memory_per_gpu or LEAST_MEMORY
+
+    def of(name: str) -> Gpus:
+        map_, problem = look_again(name, fresh=fresh)
+        found = usable(map_, cpus=cpus, memory=memory)
+        kinds = together(map_, found, cpus=cpus, memory=memory)
+        return Gpus(name, map_.now.at, tuple(kinds), tuple(found), problem)
+
+    return _each(names or mapped(), of)
+
+
+def mapped() -> list[str]:
+    """Every cluster that has a map."""
+    return [name for name in clusters.read() if maps.versions(name)]
+
+
+def where(wanted: Request, names: Sequence[str] = (), *, fresh: bool = False, estimates: int = 3) -> Found:
+    """Places for a job over all my clusters, the best first.
+
+    Args:
+        wanted: What is looked for.
+        names: Clusters; none is every one that was mapped.
+        fresh: Look again however young the last look is.
+        estimates: For how many of the best the scheduler is asked for a start, by its dry run of the real request.
+
+    Raises:
+        InputError: The request makes no sense.
+        NotFound: A named cluster is not there or was never probed.
+    """
+    check(wanted)
+
+    def of(name: str) -> tuple[str, list[Place], str]:
+        map_, problem = look_again(name, fresh=fresh)
+        return name, places(map_, wanted), problem
+
+    looked = _each(names or mapped(), of)
+    found = ranked([place for _, some, _ in looked for place in some])
+    problems = {name: problem for name, _, problem in looked if problem}
+    asked = [one for one in found if one.when in ("now", "later") and one.cluster not in problems][:estimates]
+    if asked:
+        by_cluster: dict[str, list[Place]] = {}
+        for one in asked:
+            by_cluster.setdefault(one.cluster, []).append(one)
+        groups = _each(list(by_cluster), lambda name: [_estimated(one, wanted) for one in by_cluster[name]])
+        answers = {id(old): new for name, group in zip(by_cluster, groups, strict=True)
+                   for old, new in zip(by_cluster[name], group, strict=True)}  # fmt: skip
+        found = ranked([answers.get(id(one), one) for one in found])
+    return Found(tuple(found), problems)
+
+
+def _estimated(place: Place, wanted: Request) -> Place:
+    """The place as the scheduler's dry run of the real request sees it; unchanged where it did not answer."""
+    cluster = Cluster(place.cluster)
+    resources = Resources(
+        gpus=wanted.gpus,
+        gpu_model=place.model or None,
+        time=wanted.time,
+        partition=place.partition or None,
+        account=place.account or None,
+        qos=place.qos or None,
+        # As the place was judged: a job that names no memory may be given a whole node's.
+        cpus_per_gpu=place.cpus_per_gpu,
+        memory_per_gpu=place.memory_per_gpu,
+    )
+    spec = JobSpec(name="where", argv=("true",), resources=resources)
+    try:
+        # Nothing of these files is there: a dry run reads the request only.
+        question = cluster.engine.estimate(spec, Placement("/", "job.sh", "job.log", "jido-where"))
+        if question is None:
+            return place
+        reply = cluster.transport.run(question.command)
+        said = question.parse(reply)
+    except JidoError:
+        return place
+    change: Callable[..., Place] = msgspec.structs.replace
+    if said.accepted is False:
+        return change(place, when="no", why=said.words, rests_on="estimated", usable=0)
+    if said.accepted is None or said.starts is None:
+        return place
+    # A bound of mine that is used up is not in the estimate: Slurm reckons with the nodes only.
+    if place.when == "now" and said.starts - reply.at > SOON:
+        return change(place, when="later", why="estimated start", rests_on="estimated", starts=said.starts, usable=0)
+    return change(place, rests_on="estimated", starts=said.starts)
+
+
+def _each(names: Sequence[str], of: Callable[[str], T]) -> list[T]:
+    """Ask several clusters side by side.
+
+    Raises:
+        NotFound: There is no cluster to ask.
+    """
+    if not names:
+        raise NotFound("no cluster was mapped yet", hint="jido add NAME USER@HOST; jido probe NAME")
+    if len(names) == 1:
+        return [of(names[0])]
+    with ThreadPoolExecutor(max_workers=min(16, len(names))) as pool:
+        return list(pool.map(of, names))

@@ -1,0 +1,239 @@
+"""GPUs by kind and partition: in all, free, and usable now by me, with why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from jido.capacity.kinds import LEAST_CPUS, LEAST_MEMORY, Stock, stocks
+from jido.errors import InputError
+from jido.model.limits import NO_LIMITS, Access, Limits
+from jido.model.map import Map, Partition, QueuedJob
+from jido.model.nodeset import expand
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """GPUs of one kind behind one partition. ``free`` is ``usable`` and the sum of ``not_usable``.
+
+    Attributes:
+        partition: The partition; empty for all that I may use together.
+        model: As the scheduler types them; empty where they carry no type.
+        named: As their maker calls them; empty where that is not known.
+        memory: Bytes each, the least among them; None where it is not known of all.
+        in_all: How many there are.
+        free: How many are not handed out, of those whose node's state is known.
+        usable: How many I could get at once, in one or several jobs.
+        on_one_node: The most of these that one job on one node could get.
+        not_usable: Why the other free ones are not: reason to count.
+        unseen: How many are on nodes whose state is not known.
+        verdict: As `Access.verdict`; empty where the map has none.
+        rests_on: As `Access.rests_on`.
+    """
+
+    partition: str
+    model: str
+    named: str = ""
+    memory: int | None = None
+    in_all: int = 0
+    free: int = 0
+    usable: int = 0
+    on_one_node: int = 0
+    not_usable: dict[str, int] = {}
+    unseen: int = 0
+    verdict: str = ""
+    rests_on: str = ""
+
+
+class Left(msgspec.Struct, frozen=True):
+    """How much more I may have in a partition now.
+
+    Attributes:
+        gpus: GPUs; None is no bound.
+        cpus: CPUs; None is no bound.
+        why: The bound in words.
+    """
+
+    gpus: int | None = None
+    cpus: int | None = None
+    why: str = ""
+
+
+def members(partition: Partition) -> list[str]:
+    """The nodes behind a partition; none where their names cannot be read."""
+    try:
+        return expand(partition.nodes)
+    except InputError:
+        return []
+
+
+def verdicts(map_: Map) -> dict[str, Access]:
+    """The verdict on each partition; without one it is not established."""
+    found = {row.partition: row for row in map_.scheduling.access.value or ()}
+    why = map_.scheduling.access.why or "never asked"
+    for row in map_.scheduling.partitions.value or ():
+        found.setdefault(row.name, Access(row.name, "not established", words=f"{why}; probe it again"))
+    return found
+
+
+def usable(map_: Map, *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY) -> list[Pool]:
+    """Every kind of GPU behind every partition, in the map's order.
+
+    Args:
+        map_: The map, with its newest node states.
+        cpus: CPUs that must go with each GPU to make it usable.
+        memory: Bytes of memory that must go with each GPU to make it usable.
+    """
+    at = stocks(map_, cpus=cpus, memory=memory)
+    access = verdicts(map_)
+    jobs = map_.now.queue.value or ()
+    partitions = map_.scheduling.partitions.value
+    if partitions is None:
+        # Without partitions (jido's own queue) whoever is there may use all of it.
+        return _pools("", [one for row in at.values() for one in row], Access("", "open"), {})
+    found: list[Pool] = []
+    for partition in partitions:
+        row = access[partition.name]
+        here = [one for name in members(partition) for one in at.get(name, ())]
+        lefts = {
+            one.model: left(row, partition, jobs, one.model, queue_known=map_.now.queue.is_known) for one in here
+        }
+        found += _pools(partition.name, here, row, lefts)
+    return found
+
+
+def together(map_: Map, pools: Sequence[Pool], *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY) -> list[Pool]:
+    """Each kind once, over all partitions: nodes behind several partitions are counted once.
+
+    Args:
+        map_: The map.
+        pools: What `usable` found in it.
+        cpus: As for `usable`.
+        memory: As for `usable`.
+    """
+    at = stocks(map_, cpus=cpus, memory=memory)
+    open_to_me = {pool.partition for pool in pools if pool.verdict == "open"}
+    mine = {name for row in map_.scheduling.partitions.value or () if row.name in open_to_me for name in members(row)}
+    if map_.scheduling.partitions.value is None:
+        mine = set(at)
+    out: list[Pool] = []
+    for model in dict.fromkeys(one.model for row in at.values() for one in row):
+        every = [one for row in at.values() for one in row if one.model == model]
+        [pool] = _pools("", every, Access("", "open"), {})
+        own = [one for pool in pools if pool.model == model and pool.verdict == "open" for one in (pool,)]
+        reachable = sum(one.at_hand for one in every if one.node in mine)
+        # Bounds of several partitions may add up; the largest single one claims less, and is surely true.
+        most = max((one.usable for one in own), default=0)
+        bounded = any(_bound(one) for one in own)
+        count = min(reachable, most) if bounded else reachable
+        reasons = dict(pool.not_usable)
+        closed = sum(one.at_hand for one in every if one.node not in mine)
+        if closed:
+            reasons["in no partition that is open to you"] = closed
+        if reachable > count:
+            why = next(
+                (why for one in own for why in one.not_usable if why.startswith("beyond")), "beyond your limits"
+            )
+            reasons[why] = reachable - count
+        best = max((one.on_one_node for one in own), default=0)
+        out.append(msgspec.structs.replace(pool, usable=count, on_one_node=best, not_usable=reasons, verdict=""))
+    return out
+
+
+def _bound(pool: Pool) -> bool:
+    return any(why.startswith("beyond") for why in pool.not_usable)
+
+
+def left(row: Access, partition: Partition, jobs: Iterable[QueuedJob], model: str, *, queue_known: bool) -> Left:
+    """How many more GPUs of a model I may have in a partition, with what I have already.
+
+    Whatever is not known is taken against me: a job of mine that does not tell its GPUs leaves none.
+
+    Args:
+        row: The verdict on the partition.
+        partition: The partition.
+        jobs: My queue.
+        model: The GPU model.
+        queue_known: Whether my queue is known at all.
+    """
+    bounds = row.per_user
+    if bounds == NO_LIMITS and row.up_to == NO_LIMITS:
+        return Left()
+    # A bound of the QoS, of the account or of the partition's own QoS: any of them is shared by these.
+    mine = [
+        job
+        for job in jobs
+        if job.state not in ("pending", "queued")
+        and (job.qos == row.qos or job.account == row.account or job.partition == partition.name)
+    ]
+    limit = _least(bounds.gpus, bounds.gpu_models.get(model), row.up_to.gpus if row.up_to.gpus == 0 else None)
+    cpus = None if bounds.cpus is None else max(0, bounds.cpus - sum(job.cpus for job in mine))
+    if bounds.jobs is not None and len(mine) >= bounds.jobs:
+        return Left(0, cpus, f"beyond your limit of {_many(bounds.jobs, 'running job')}")
+    if limit is None:
+        return Left(None, cpus, "beyond your limit of CPUs" if cpus is not None else "")
+    what = _many(limit, f"{model or ''} GPU".strip() if model in bounds.gpu_models else "GPU")
+    if not queue_known:
+        return Left(0, cpus, f"beyond your limit of {what} for all that is known: your queue is not")
+    untold = [job.id for job in mine if job.gpus is None]
+    if untold:
+        return Left(0, cpus, f"beyond your limit of {what} for all that is known: job {untold[0]} tells no GPUs")
+    has = sum(job.gpus or 0 for job in mine)
+    return Left(max(0, limit - has), cpus, f"beyond your limit of {what}" + (f" ({has} in use)" if has else ""))
+
+
+def _least(*bounds: int | None) -> int | None:
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _pools(partition: str, here: Sequence[Stock], row: Access, lefts: Mapping[str, Left]) -> list[Pool]:
+    out = []
+    for model in dict.fromkeys(one.model for one in here):
+        own = [one for one in here if one.model == model]
+        reasons: dict[str, int] = {}
+        for one in own:
+            rest = (one.free or 0) - one.at_hand
+            if rest > 0:
+                reasons[one.why_not] = reasons.get(one.why_not, 0) + rest
+        at_hand = sum(one.at_hand for one in own)
+        count, most = _bounded(at_hand, own, row, lefts.get(model, Left()), reasons)
+        sizes = {one.memory for one in own}
+        out.append(
+            Pool(
+                partition=partition,
+                model=model,
+                named=next((one.ability.model for one in own if one.ability), ""),
+                memory=None if None in sizes else min(size for size in sizes if size is not None),
+                in_all=sum(one.count for one in own),
+                free=sum(one.free or 0 for one in own),
+                usable=count,
+                on_one_node=most,
+                not_usable=reasons,
+                unseen=sum(one.count for one in own if one.free is None),
+                verdict=row.verdict,
+                rests_on=row.rests_on,
+            )
+        )
+    return out
+
+
+def _bounded(
+    at_hand: int, own: Sequence[Stock], row: Access, left_: Left, reasons: dict[str, int]
+) -> tuple[int, int]:
+    """What the verdict and my limits leave of the GPUs at hand; the rest goes to the reasons."""
+    if row.verdict != "open":
+        if at_hand:
+            words = {"down": "the partition is down", "not established": "not established whether you may use it"}
+            reasons[words.get(row.verdict, row.verdict)] = at_hand
+        return 0, 0
+    count = min([at_hand, *(bound for bound in (left_.gpus, left_.cpus) if bound is not None)])
+    if count < at_hand:
+        reasons[left_.why] = at_hand - count
+    most = max((one.at_hand for one in own), default=0)
+    bounds: Limits = row.up_to
+    per_job = [bound for bound in (bounds.gpus, bounds.gpu_models.get(own[0].model)) if bound is not None]
+    return count, min([most, count, *per_job])
