@@ -21,6 +21,21 @@ from jido.transports.openssh import OpenSSH
 _SSH = shutil.which("ssh") or "ssh"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of one `xdist_group` in one worker, so that a twin or a file system is brought up once.
+
+    pytest 9.2 no longer reads the `_nodeid` in which pytest-xdist 3.8 tells the group; without this its
+    ``--dist loadgroup`` is silently ``--dist load``.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group") if mark.args})
+        if groups and not item.nodeid.endswith(f"@{'_'.join(groups)}"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{'_'.join(groups)}")  # type: ignore[attr-defined]
+
+
 @pytest.fixture
 def jido_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The JIDO_HOME of a test; a folder of tests whose twin outlives one test overrides it."""
