@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -36,8 +36,10 @@ def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ())
         looks: What came back.
         waiting: Nodes that were to be looked at and were not; what is known of them stays.
     """
-    fresh = {look.node: look for look in looks}
+    by_node = {look.node: look for look in looks}
+    fresh = {node: by_node[node] for node in _ordered(by_node)}
     map_ = _restricted(map_, lambda node: node not in fresh)
+    looked = {row.node for row in map_.instance.seen if row.was_seen} | set(fresh)
     login = {row.path: row for row in map_.storage.volumes if row.on_login}
     rows = [row for row in map_.storage.volumes if not row.on_login]
     for look in fresh.values():
@@ -46,7 +48,7 @@ def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ())
             if above is not None and _is_same(above, row, look):
                 login[row.path] = _joined(above, look)
             else:
-                rows.append(_own(map_, above, row, look))
+                rows.append(_own(map_, above, row, look, looked))
         for path, said in look.sharing.items():
             # Its token was there although `df` did not answer.
             if said.login == "same" and path in login and path not in {row.path for row in look.volumes}:
@@ -105,10 +107,11 @@ def _joined(above: Volume, look: Inside) -> Volume:
     return msgspec.structs.replace(above, seen_from=f"login,{nodes}", shared=shared, speed=_speeds(above, look))
 
 
-def _own(map_: Map, above: Volume | None, row: Volume, look: Inside) -> Volume:
+def _own(map_: Map, above: Volume | None, row: Volume, look: Inside, looked: Container[str]) -> Volume:
     """A volume that is the node's own, or not known to be anything else."""
     said = look.sharing.get(row.path)
     shared: Fact[bool]
+    same: list[str] = []
     login = said.login if said is not None else ""
     if above is not None and login in ("other", "none"):
         # `none`: the folder that is mine there is not here.
@@ -123,14 +126,19 @@ def _own(map_: Map, above: Volume | None, row: Volume, look: Inside) -> Volume:
         why = "no token could be left: no folder of yours is on it"
         shared = unknown(why, settle="ask the administrators", by=f"{look.node}:tokens")
     elif said is not None and (said.same or said.other):
-        shared = known(bool(said.same), f"{look.node}:peers")
+        # Whose own look has not come back is no witness.
+        same = [node for node in said.same if node in looked]
+        shared = known(bool(same), f"{look.node}:peers")
+        if said.same and not same:
+            why = f"{fold(said.same)} has the same files there, and its own look has not come back"
+            shared = unknown(why, settle=_settle(map_), by=f"{look.node}:peers")
     else:
         why = (
             "no two nodes have looked at it at the same time" if row.mine.is_known else "no folder of yours is on it"
         )
         shared = unknown(why, settle=f"{_settle(map_)} --all-nodes", by=f"{look.node}:peers")
     # A token among compute nodes proves it of those that saw it, and of nobody else.
-    nodes = fold({look.node, *said.same}) if said is not None and shared.value is True else look.node
+    nodes = fold({look.node, *same}) if shared.value is True else look.node
     return msgspec.structs.replace(row, seen_from=nodes, shared=shared, speed=_speeds(row, look))
 
 
@@ -158,7 +166,15 @@ def _grouped(rows: Iterable[Volume]) -> list[Volume]:
         # Whoever sees the same files as one of them sees them as all of them.
         met = [one for one in shared if one.path == row.path and {*_names(one.on_nodes)} & {*_names(row.on_nodes)}]
         shared = [one for one in shared if one not in met] + [_one_row([*met, row])]
-    return [*shared, *(_one_row(alike) for alike in groups.values())]
+    # Who has proved it in one row has no other by that path.
+    proved = {(row.path, node) for row in shared for node in _names(row.on_nodes)}
+    rest = [_without(_one_row(alike), proved) for alike in groups.values()]
+    return [*shared, *(row for row in rest if row is not None)]
+
+
+def _without(row: Volume, proved: Container[tuple[str, str]]) -> Volume | None:
+    nodes = [node for node in _names(row.on_nodes) if (row.path, node) not in proved]
+    return msgspec.structs.replace(row, seen_from=fold(nodes)) if nodes else None
 
 
 def _one_row(alike: Sequence[Volume]) -> Volume:

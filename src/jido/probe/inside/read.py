@@ -20,7 +20,10 @@ from jido.probe.inside.tokens import Sharing
 from jido.probe.volumes import volumes
 from jido.storage.base import StorageKind
 
-_ALWAYS = frozenset({"driver", "os", "uname", "cpus", "memory", "numa", "infiniband", "ethernet", "routes"})
+# Their absence is a finding, and a fact names it.
+_ALWAYS = frozenset(
+    {"driver", "os", "uname", "cpus", "memory", "numa", "infiniband", "ethernet", "routes", "folders", "environment"}
+)
 
 # What the look at the driver ends with where there is none.
 _NO_DRIVER = 44
@@ -183,7 +186,7 @@ def _gpus(answers: Answers, cluster: str) -> Fact[tuple[Device, ...]]:
         return known(tuple(Device(model=model, driver=driver) for model in named), "driver")
     if "No devices were found" in answers.text("driver"):
         return unknown(
-            "the driver shows a job only the GPUs it asked for", "nvidia-smi in a job with a GPU", "driver"
+            "the driver shows a job only the GPUs it asked for", f"jido probe {cluster} --compute --gpus", "driver"
         )
     failure: Fact[tuple[Device, ...]] | None = answers.failure("driver")
     if failure is not None and failure.state == "unknown" and answers.code("driver") == _NO_DRIVER:
