@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jido.engines.base import Engine, Inventory
 from jido.errors import CommandFailed, SchedulerError
 from jido.model.bundle import Finding, Part, bundle
-from jido.model.command import Ask
+from jido.model.command import Ask, Reply
 from jido.model.facts import Look
 from jido.model.map import Map
 from jido.probe.looks import COMMON, host_looks, quota_looks, volume_looks
 from jido.probe.merge import merge
+from jido.probe.services import service_looks
 from jido.storage.base import StorageKind
 from jido.transports.base import Transport
 
@@ -29,6 +30,7 @@ def compose(
     # The slow ones begin first.
     parts = [
         *(part for engine in engines for part in engine.looks()),
+        *service_looks(),
         *reversed(host_looks()),
         *quota_looks(kinds),
         *volume_looks(),
@@ -62,17 +64,7 @@ def probe(
     parts, question = compose(engines, kinds)
     reply = transport.run(question.command)
     findings = question.parse(reply)
-    if all(finding.code is None for finding in findings.values()):
-        raise CommandFailed(
-            f"{transport.host} answered nothing to the probe",
-            host=transport.host,
-            argv=reply.command.argv,
-            code=reply.code,
-            stdout=reply.text,
-            stderr=reply.complaint,
-            hint="the login node needs a POSIX shell and room for a few small files in /tmp",
-            transient=reply.code is None,
-        )
+    _must_answer(transport, reply, findings)
     own, look = _own(transport, next((engine for engine in engines if engine.name == told), None))
     found = merge(
         name,
@@ -88,6 +80,45 @@ def probe(
     )
     found.looks.update(look)
     return found
+
+
+def space(transport: Transport, name: str, *, kinds: Sequence[type[StorageKind]]) -> Map:
+    """Look at the volumes alone: how full they are and what is mine, in one remote exec.
+
+    Args:
+        transport: How the login node is reached.
+        name: The cluster's name at the user's.
+        kinds: The storage kinds to recognise.
+
+    Returns:
+        A map of storage and `Now`; nothing else in it is known.
+
+    Raises:
+        TransportError: The machine could not be spoken to.
+        CommandFailed: The looks could not be made there at all.
+    """
+    wanted = {"id", "uname", "home", "mounts", "environment"}
+    parts = [*(part for part in host_looks() if part.name in wanted), *quota_looks(kinds), *volume_looks()]
+    question = bundle(parts, common=COMMON)
+    reply = transport.run(question.command)
+    findings = question.parse(reply)
+    _must_answer(transport, reply, findings)
+    return merge(name, parts, findings, engines=[], kinds=kinds, on=transport.host, at=reply.at)
+
+
+def _must_answer(transport: Transport, reply: Reply, findings: Mapping[str, Finding]) -> None:
+    if any(finding.code is not None for finding in findings.values()):
+        return
+    raise CommandFailed(
+        f"{transport.host} answered nothing to the probe",
+        host=transport.host,
+        argv=reply.command.argv,
+        code=reply.code,
+        stdout=reply.text,
+        stderr=reply.complaint,
+        hint="the login node needs a POSIX shell and room for a few small files in /tmp",
+        transient=reply.code is None,
+    )
 
 
 def _own(transport: Transport, engine: Engine | None) -> tuple[Inventory | None, dict[str, Look]]:

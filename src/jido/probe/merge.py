@@ -11,6 +11,7 @@ from jido.model.map import Instance, Map, Now, Scheduling
 from jido.probe.answers import Answers, clean
 from jido.probe.cluster_type import conclude
 from jido.probe.host import ahead, environment, host, interconnect
+from jido.probe.services import services
 from jido.probe.volumes import volumes
 from jido.storage.base import StorageKind
 
@@ -59,6 +60,7 @@ def merge(
             [(volume, seen.kinds.get(volume.path)) for volume in seen.storage.volumes],
             wires,
             seen_environment.software.value or {},
+            services(answers),
         ),
         instance=Instance(
             login=(login,),
