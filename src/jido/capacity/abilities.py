@@ -68,6 +68,7 @@ def known_models() -> tuple[Ability, ...]:
     return _file().gpu
 
 
+@cache
 def ability(name: str | None) -> Ability | None:
     """The model a name stands for; None where it is not certain.
 

@@ -118,7 +118,7 @@ def places(map_: Map, wanted: Request) -> list[Place]:
             by_need[need] = stocks(map_, cpus=need[0], memory=need[1])
         at = by_need[need]
         # Without partitions (jido's own queue) whoever is there may use all of it.
-        names = members(partition) if partition.name else list(at)
+        names = members(partition) if partition.name else tuple(at)
         here = [one for name in names for one in at.get(name, ())]
         row = access.get(partition.name, Access("", "open"))
         for place in _of_partition(map_, partition, row, here, wanted):

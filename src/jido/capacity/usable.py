@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -59,12 +60,18 @@ class Left(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def members(partition: Partition) -> list[str]:
+def members(partition: Partition) -> tuple[str, ...]:
     """The nodes behind a partition; none where their names cannot be read."""
+    return _expanded(partition.nodes)
+
+
+# On large clusters many partitions stand for the same thousands of nodes.
+@lru_cache(maxsize=256)
+def _expanded(nodes: str) -> tuple[str, ...]:
     try:
-        return expand(partition.nodes)
+        return tuple(expand(nodes))
     except InputError:
-        return []
+        return ()
 
 
 def verdicts(map_: Map) -> dict[str, Access]:
@@ -96,7 +103,8 @@ def usable(map_: Map, *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY) -> 
         row = access[partition.name]
         here = [one for name in members(partition) for one in at.get(name, ())]
         lefts = {
-            one.model: left(row, partition, jobs, one.model, queue_known=map_.now.queue.is_known) for one in here
+            model: left(row, partition, jobs, model, queue_known=map_.now.queue.is_known)
+            for model in dict.fromkeys(one.model for one in here)
         }
         found += _pools(partition.name, here, row, lefts)
     return found

@@ -18,7 +18,10 @@ def access_lines(rows: Sequence[Access]) -> Iterator[str]:
     counts = {verdict: [row for row in rows if row.verdict == verdict] for verdict in VERDICTS}
     said = [f"{len(some)} {'open to you' if name == 'open' else name}" for name, some in counts.items() if some]
     checked = sum(row.rests_on == "verified" for row in rows)
-    how = f"{checked} by the scheduler's own dry run, the others by their rules" if checked else "by declared rules"
+    how = "by their declared rules"
+    if checked:
+        who = "all" if checked == len(rows) else str(checked)
+        how = f"{who} by the scheduler's own dry run" + ("" if who == "all" else ", the others by their rules")
     total = f"{len(rows)} partition{'' if len(rows) == 1 else 's'}"
     yield from wrap("access", f"{total}: {', '.join(said)} ({how})")
     alike: dict[tuple[str, str], list[str]] = {}
