@@ -53,7 +53,9 @@ def map_of(source: str) -> Map:
     return seen
 
 
-def up(source: str, name: str = "", *, plain: bool = False, accounting: bool = True) -> TwinState:
+def up(
+    source: str, name: str = "", *, plain: bool = False, accounting: bool = True, noise: bool = False
+) -> TwinState:
     """Bring the twin of a map up and name it as a cluster; up already is a no-op.
 
     Args:
@@ -61,6 +63,7 @@ def up(source: str, name: str = "", *, plain: bool = False, accounting: bool = T
         name: The cluster's name here; the map's own unless given.
         plain: Do without namespaces.
         accounting: False brings the cluster up without its accounting.
+        noise: Have logins print what badly kept clusters print.
 
     Raises:
         Refused: The name is taken by a cluster that is no twin.
@@ -69,7 +72,7 @@ def up(source: str, name: str = "", *, plain: bool = False, accounting: bool = T
     from jido import twins
 
     map_ = map_of(source)
-    spec = twins.spec_of(map_, accounting=accounting)
+    spec = twins.spec_of(map_, accounting=accounting, noise=noise)
     name = name or spec.name
     spec = msgspec.structs.replace(spec, name=name)
     taken = clusters.read().get(name)

@@ -6,7 +6,7 @@ import msgspec
 
 from jido.model import limits
 from jido.model import map as maps
-from jido.twins.spec import Accounting
+from jido.twins.spec import Accounting, TwinSpec
 
 # What Slurm itself creates.
 ROOT, NORMAL = "root", "normal"
@@ -31,6 +31,22 @@ def accounting_of(scheduling: maps.Scheduling, user: str) -> Accounting | None:
     settings = scheduling.settings.value or {}
     enforce = settings.get("AccountingStorageEnforce", "limits,qos,associations" if told else "")
     return Accounting(_qos(scheduling, mine), mine, "" if enforce in ("none", "(null)") else enforce)
+
+
+def without(spec: TwinSpec) -> TwinSpec:
+    """The same twin without its accounting.
+
+    Nobody is a member of an account then, so a partition that lets in one of mine is open to everyone; one that lets
+    in others only stays closed, as it is to me on the cluster.
+    """
+    if spec.accounting is None:
+        return spec
+    mine = {row.account for row in spec.accounting.associations if row.user}
+    partitions = tuple(
+        msgspec.structs.replace(row, allow_accounts=None) if mine & set(row.allow_accounts or ()) else row
+        for row in spec.partitions
+    )
+    return msgspec.structs.replace(spec, partitions=partitions, accounting=None)
 
 
 def _associations(scheduling: maps.Scheduling, user: str) -> tuple[limits.Association, ...]:

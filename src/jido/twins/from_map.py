@@ -10,7 +10,7 @@ from jido.errors import NotFound, Refused
 from jido.model import map as maps
 from jido.model.nodeset import expand
 from jido.twins import spec as specs
-from jido.twins.accounts import accounting_of
+from jido.twins.accounts import accounting_of, without
 from jido.twins.recipes import recipe_of
 from jido.twins.volumes import volumes_of
 
@@ -75,8 +75,9 @@ def spec_of(
             for row in cluster.scheduling.control.reservations.value or ()
         ),
         noise=noise,
-        accounting=accounting_of(cluster.scheduling, user) if accounting else None,
+        accounting=accounting_of(cluster.scheduling, user),
     )
+    spec = spec if accounting else without(spec)
     specs.check(spec)
     return spec
 

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT, _CLEAR_ALL = 1, 36, 47, 4
 _DEFAULT = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD)
 _LISTEN = 10
 _SOCK_DIAG, _BY_FAMILY, _REQUEST_DUMP, _DONE = 4, 20, 0x301, 3
@@ -342,6 +342,9 @@ def main(report: int, proc: str, trial: list[str]) -> None:
         # Port reservations among them: they are held here, and are nobody else's business.
         if int(name) > 2 and os.path.exists(f"/proc/self/fd/{name}"):
             os.set_inheritable(int(name), False)
+    if os.getuid() and trial:
+        # To mount volumes is this process's right alone; a bwrap that has it refuses to run.
+        prctl(_PR_CAP_AMBIENT, _CLEAR_ALL)
     if not trial:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
     failed = ""

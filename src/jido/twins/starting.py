@@ -23,6 +23,8 @@ from jido.twins.ground import CONTROL, LOGIN, Daemon, Ground, NodeState, Parts, 
 from jido.twins.spec import TwinSpec
 
 _LOOK_EVERY = 0.01
+# With it, volumes can have a size of their own.
+FUSE = "/dev/fuse"
 
 
 def start(
@@ -131,7 +133,7 @@ def _start_on(
 
 def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool, ids: people.Range | None) -> Ground:
     if not plain:
-        fuse = os.access("/dev/fuse", os.R_OK | os.W_OK)
+        fuse = os.access(FUSE, os.R_OK | os.W_OK)
         return Ground(spec, folder, False, ports, folder, spec.user, spec.control_name, True, fuse, ids)
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
@@ -162,7 +164,7 @@ def _remove_short(short: Path) -> None:
 def _notes(ground: Ground, reason: str) -> tuple[str, ...]:
     spec = ground.spec
     if not ground.disks and (spec.disks or any(node.disks for node in spec.nodes)):
-        why = "/dev/fuse cannot be opened" if not ground.plain else "plain mode"
+        why = f"{FUSE} cannot be opened" if not ground.plain else "plain mode"
         return (f"volumes have the size, and the speed, of this machine's disk: {why}", *_mode_notes(ground, reason))
     return _mode_notes(ground, reason)
 

@@ -25,8 +25,9 @@ def twin() -> None:
 @click.option("--as", "name", default="", metavar="NAME", help="Its name here; the map's own unless given.")
 @click.option("--plain", is_flag=True, help="Do without namespaces even where they can be had.")
 @click.option("--no-accounting", is_flag=True, help="Without its accounting database, and the limits kept there.")
+@click.option("--noise", is_flag=True, help="Logins print a message of the day, and shells more than they should.")
 @click.option("--json", "as_json", is_flag=True, help="The twin's state as JSON on stdout.")
-def up(source: str, name: str, plain: bool, no_accounting: bool, as_json: bool) -> None:
+def up(source: str, name: str, plain: bool, no_accounting: bool, noise: bool, as_json: bool) -> None:
     """Bring a twin up.
 
     MAP is one that comes with jido (aurora, ariel, moana), a map file, or a cluster that was probed. The twin becomes
@@ -35,7 +36,7 @@ def up(source: str, name: str, plain: bool, no_accounting: bool, as_json: bool) 
     from jido.api import twins
 
     began = time.monotonic()
-    state = twins.up(source, name, plain=plain, accounting=not no_accounting)
+    state = twins.up(source, name, plain=plain, accounting=not no_accounting, noise=noise)
     if as_json:
         draw.emit(_plain(state))
         return
@@ -77,7 +78,7 @@ def list_(as_json: bool) -> None:
                     + (f": {daemon.last}" * bool(daemon.last))
                 )
         for node in state.nodes:
-            if not node.ready:
+            if not node.ready and not node.meant:
                 draw.out(f"{name}: node {node.name} is {node.state}")
         if state.why:
             draw.out(f"{name}: {state.why}")

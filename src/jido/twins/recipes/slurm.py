@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
+from jido.twins.accounts import without
 from jido.twins.ground import CONTROL, After, Daemon, Ground, Mount, NodeState, Parts
 from jido.twins.people import SLURM, SLURM_ID
 from jido.twins.recipes.slurm_conf import gres_conf, reservations, slurm_conf
@@ -23,7 +22,7 @@ _SOCKET_OWN = Mount("run/munge", "/run/munge", on=frozenset({CONTROL}), writable
 _STATE = Mount("state/slurmctld", "/var/spool/slurmctld", on=frozenset({CONTROL}), writable=True)
 _SQL = Mount("state/mysql", "/var/lib/mysql", on=frozenset({CONTROL}), writable=True)
 _SQL_RUN = Mount("run/mysql", "/run/mysqld", on=frozenset({CONTROL}), writable=True)
-_READY = {"idle", "mixed", "allocated", "completing"}
+_READY = {"idle", "mixed", "allocated", "completing", "reserved", "planned", "maint"}
 
 
 class Slurm:
@@ -123,7 +122,7 @@ class Slurm:
         else:
             return spec, ()
         note = f"without accounting, so that limits of accounts and QoS do not hold and sacct knows nothing: {why}"
-        return msgspec.structs.replace(spec, accounting=None), (note,)
+        return without(spec), (note,)
 
     def prepare(self, ground: Ground) -> tuple[str, ...]:
         """Put the accounting database at its place."""

@@ -135,7 +135,8 @@ def _partition(row: Partition, accounting: bool) -> str:
 def _quoted(text: str) -> str:
     """Free text as Slurm's files take it: in double quotes, of which there can be none within."""
     plain = "".join(" " if ord(char) < 32 else char for char in text.replace('"', "'"))
-    return f'"{plain.strip()}"'
+    # A hash begins a comment in quotes too, and a backslash is an escape.
+    return '"' + plain.strip().replace("\\", "\\\\").replace("#", "\\#") + '"'
 
 
 # Slurm adds these itself, and refuses to be told.

@@ -106,11 +106,16 @@ def configuration(port: int, user: str, run: str, munge: str, *, loopback_only: 
 def missing(spec: TwinSpec) -> dict[str, str]:
     """Programs of the accounting that this machine lacks, with their Debian packages."""
     needs = {"mariadbd": "mariadb-server", "slurmdbd": "slurmdbd"}
-    path = ":".join(str(Path(spec.root) / folder.lstrip("/")) for folder in _PATH.split(":") if folder)
-    found = {program: package for program, package in needs.items() if not shutil.which(program, path=path)}
+    found = {program: package for program, package in needs.items() if not _program(spec, program)}
     if not found and not (Path(spec.root) / _TABLES).exists():
         found[_TABLES] = "mariadb-server"
     return found
+
+
+def _program(spec: TwinSpec, name: str) -> Path | None:
+    path = ":".join(str(Path(spec.root) / folder.lstrip("/")) for folder in _PATH.split(":") if folder)
+    found = shutil.which(name, path=path)
+    return Path(found) if found else None
 
 
 def put(spec: TwinSpec, accounting: Accounting, data: Path) -> None:
@@ -162,12 +167,9 @@ def _forget(base: Path) -> None:
 def _key(spec: TwinSpec, accounting: Accounting) -> str:
     parts = [*slurm_accounting.statements(spec, accounting), *slurm_accounting.tres(spec)]
     for program in ("mariadbd", "slurmdbd"):
-        for folder in _PATH.split(":"):
-            file = Path(spec.root) / folder.lstrip("/") / program
-            if folder and file.exists():
-                seen = file.stat()
-                parts.append(f"{file} {seen.st_size} {seen.st_mtime_ns}")
-                break
+        if file := _program(spec, program):
+            seen = file.stat()
+            parts.append(f"{file} {seen.st_size} {seen.st_mtime_ns}")
     parts.append(" ".join(server("", "", "")))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
