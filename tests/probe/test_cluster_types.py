@@ -13,7 +13,7 @@ from sites import LUSTRE, mapped, said
 from jido.model.bundle import Finding, bundle
 from jido.model.map import Map
 from jido.probe.answers import Answers
-from jido.probe.services import Service, service_looks, services
+from jido.probe.services import _READERS, CLIENTS, SERVERS, Service, service_looks, services
 from jido.transports.base import ask
 from jido.transports.local import Local
 
@@ -25,6 +25,10 @@ pbs1.example         0    12     3     9     0     0     0     0 Active
 YARN = '{"clusterInfo":{"id":1,"state":"STARTED","hadoopVersion":"3.3.6"}}'
 
 
+def answering(service: str, text: str) -> dict[str, Finding]:
+    return {SERVERS: said(text)} if service == "servers" else {CLIENTS: said(f"\x1e{service}\0{text}\0")}
+
+
 def types(map_: Map) -> tuple[str, ...]:
     return map_.type.value.value or ()
 
@@ -32,58 +36,59 @@ def types(map_: Map) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("look", "text", "type_", "evidence"),
     [
-        ("type/condor", "slot1@exec1.example\n", "htc", "HTCondor's pool answers"),
-        ("type/pbs", QSTAT_B, "hpc", "the PBS server pbs1.example answers"),
-        ("type/gridengine", "master.example\n", "hpc", "Grid Engine's master answers from master.example"),
+        ("condor", "slot1@exec1.example\n", "htc", "HTCondor's pool answers"),
+        ("pbs", QSTAT_B, "hpc", "the PBS server pbs1.example answers"),
+        ("gridengine", "master.example\n", "hpc", "Grid Engine's master answers from master.example"),
         (
-            "type/lsf",
+            "lsf",
             "IBM Spectrum LSF 10.1\nMy cluster name is tree\nMy master name is a\n",
             "hpc",
             "cluster 'tree'",
         ),
-        ("type/flux", "4\n", "hpc", "4 brokers"),
-        ("type/kubernetes", '{"major": "1", "gitVersion": "v1.29.3+k3s1"}', "kubernetes", "Kubernetes v1.29.3+k3s1"),
-        ("type/hadoop", f"fs hdfs://nn:8020\nrm rm1\nyarn {YARN}\nhdfs 302\n", "bigdata", "Hadoop YARN 3.3.6"),
-        ("type/spark", 'master spark://m:7077\njson {"workers": [{}, {}]}\n', "bigdata", "with 2 workers"),
-        ("type/servers", "ceph-mon\nceph-osd\nnfsd\n", "storage", "a server of Ceph"),
-        ("type/servers", "kubelet\n", "kubernetes", "kubelet runs on the login node itself"),
+        ("flux", "4\n", "hpc", "4 brokers"),
+        ("kubernetes", '{"major": "1", "gitVersion": "v1.29.3+k3s1"}', "kubernetes", "Kubernetes v1.29.3+k3s1"),
+        ("hadoop", f"fs hdfs://nn:8020\nrm rm1\nyarn {YARN}\nhdfs 302\n", "bigdata", "Hadoop YARN 3.3.6"),
+        ("spark", 'master spark://m:7077\njson {"workers": [{}, {}]}\n', "bigdata", "with 2 workers"),
+        ("servers", "ceph-mon\nceph-osd\nnfsd\n", "storage", "a server of Ceph"),
+        ("servers", "kubelet\n", "kubernetes", "kubelet runs on the login node itself"),
     ],
 )
 def test_a_service_that_answers_proves_its_type(look: str, text: str, type_: str, evidence: str) -> None:
-    map_ = mapped({look: said(text)})
+    map_ = mapped(answering(look, text))
     assert types(map_) == (type_,)
-    assert map_.type.value.by == look
+    assert map_.type.value.by == (SERVERS if look == "servers" else CLIENTS)
     assert any(evidence in sentence for sentence in map_.type.evidence)
 
 
 @pytest.mark.parametrize(
     ("look", "text"),
     [
-        ("type/condor", ""),
-        ("type/pbs", "job-ID  prior   name\n"),
-        ("type/gridengine", "error: commlib error: got select error\n"),
-        ("type/kubernetes", '{"kind": "Status", "status": "Failure"}'),
-        ("type/hadoop", "fs hdfs://nn:8020\nrm \nhdfs 000\n"),
-        ("type/spark", "master spark://m:7077\njson \n"),
-        ("type/servers", "nfsd\nraylet\nmmfsd\n"),
+        ("condor", ""),
+        ("pbs", "job-ID  prior   name\n"),
+        ("gridengine", "error: commlib error: got select error\n"),
+        ("kubernetes", '{"kind": "Status", "status": "Failure"}'),
+        ("hadoop", "fs hdfs://nn:8020\nrm \nhdfs 000\n"),
+        ("spark", "master spark://m:7077\njson \n"),
+        ("servers", "nfsd\nraylet\nmmfsd\n"),
     ],
 )
 def test_one_that_does_not_answer_proves_nothing(look: str, text: str) -> None:
-    assert types(mapped({look: said(text)})) == ()
+    assert types(mapped(answering(look, text))) == ()
 
 
 def test_what_is_configured_and_silent_is_shown() -> None:
-    map_ = mapped({"type/hadoop": said("fs hdfs://nn:8020\nrm \nhdfs 000\n")})
+    map_ = mapped(answering("hadoop", "fs hdfs://nn:8020\nrm \nhdfs 000\n"))
     assert "Hadoop is configured for hdfs://nn:8020; it did not answer" in map_.type.evidence
 
 
-def test_a_look_that_failed_is_not_read() -> None:
-    assert types(mapped({"type/lsf": said("My cluster name is tree\n", 1)})) == ()
-    assert types(mapped({"type/condor": Finding(None, b"slot1@a\n")})) == ()
+def test_what_was_said_before_another_service_hung_is_kept_and_half_a_record_is_not() -> None:
+    late = Finding(None, b'\x1elsf\0My cluster name is tree\0\x1ekubernetes\0{"gitVersion": "v1')
+    assert types(mapped({CLIENTS: late})) == ("hpc",)
+    assert types(mapped({SERVERS: Finding(None, b"ceph-osd\n")})) == ()
 
 
 def test_several_types_make_a_hybrid_with_the_evidence_of_each() -> None:
-    findings = LUSTRE | {"type/kubernetes": said('{"gitVersion": "v1.29.0"}')}
+    findings = LUSTRE | answering("kubernetes", '{"gitVersion": "v1.29.0"}')
     map_ = mapped(findings)
     assert types(map_) == ("hpc", "kubernetes", "hybrid")
     evidence = " ".join(map_.type.evidence)
@@ -92,9 +97,12 @@ def test_several_types_make_a_hybrid_with_the_evidence_of_each() -> None:
     assert "containers run by apptainer" in evidence
 
 
-@given(st.dictionaries(st.sampled_from([part.name for part in service_looks()]), st.text() | st.just("[" * 9000)))
-def test_whatever_they_print_no_reader_fails(texts: dict[str, str]) -> None:
-    findings = {name: Finding(0, text.encode("utf-8", "replace")) for name, text in texts.items()}
+@given(
+    st.sampled_from(["servers", *_READERS]),
+    st.text() | st.just("[" * 9000) | st.just('{"clusterInfo": [], "workers": {}}'),
+)
+def test_whatever_they_print_no_reader_fails(service: str, text: str) -> None:
+    findings = answering(service, text)
     for one in services(Answers(findings, {})):
         assert one.evidence
 
@@ -125,11 +133,11 @@ def test_the_looks_are_made_by_a_real_shell_with_toy_services(tmp_path: Path) ->
     question = bundle(service_looks())
     question.command.env.update({"HADOOP_CONF_DIR": str(conf), "PATH": f"{tools}:{os.environ['PATH']}"})
     found = services(Answers(ask(Local(), question), {}))
-    mine = [one for one in found if one.by != "type/servers"]
-    assert mine == [
-        Service("HTCondor's pool answers, with the machine slot1@a", "htc", "type/condor"),
-        Service("Kubernetes v1.30.1 answers", "kubernetes", "type/kubernetes"),
-        Service("Hadoop YARN 3.3.6 answers on rm.example", "bigdata", "type/hadoop"),
-        Service("HDFS answers: hdfs://nn.example:8020", "bigdata", "type/hadoop"),
-        Service("Spark's master spark://m:7077 answers, with 0 workers", "bigdata", "type/spark"),
+    mine = [one for one in found if one.by != SERVERS]
+    assert sorted(mine, key=lambda one: one.evidence) == [
+        Service("HDFS answers: hdfs://nn.example:8020", "bigdata", CLIENTS),
+        Service("HTCondor's pool answers, with the machine slot1@a", "htc", CLIENTS),
+        Service("Hadoop YARN 3.3.6 answers on rm.example", "bigdata", CLIENTS),
+        Service("Kubernetes v1.30.1 answers", "kubernetes", CLIENTS),
+        Service("Spark's master spark://m:7077 answers, with 0 workers", "bigdata", CLIENTS),
     ]
