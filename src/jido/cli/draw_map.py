@@ -13,7 +13,7 @@ from jido.cli.fit import LABEL, table, wrap
 from jido.cli.map_facts import unknowns
 from jido.cli.quotas import limits
 from jido.errors import InputError
-from jido.model.capacity import Capacity, capacity
+from jido.model.capacity import Capacity, capacities, capacity
 from jido.model.facts import Fact
 from jido.model.map import Gpu, Map, Partition, QueuedJob, Volume
 from jido.model.nodeset import expand
@@ -192,7 +192,10 @@ def _scheduling(map_: Map) -> Iterator[str]:
     yield ""
     yield table(
         ["PARTITION", "STATE", "NODES", "LIMIT", "DEFAULT", "FREE CPUS", "FREE GPUS"],
-        [_partition(row, map_) for row in partitions],
+        [
+            _partition(row, sums, known=map_.now.nodes.is_known)
+            for row, sums in zip(partitions, capacities(map_, map(_members, partitions)), strict=True)
+        ],
         "NODES LIMIT DEFAULT",
     )
     allowed: dict[str, list[str]] = {}
@@ -208,13 +211,14 @@ def _scheduling(map_: Map) -> Iterator[str]:
         yield from wrap("", note, label=0)
 
 
-def _partition(row: Partition, map_: Map) -> list[str]:
+def _members(row: Partition) -> list[str]:
     try:
-        names = expand(row.nodes)
+        return expand(row.nodes)
     except InputError:
-        names = []
-    sums = capacity(map_, names)
-    known = map_.now.nodes.is_known
+        return []
+
+
+def _partition(row: Partition, sums: Capacity, *, known: bool) -> list[str]:
     return [
         row.name + (" *" if row.default else ""),
         row.state,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -63,11 +63,20 @@ def capacity(map_: Map, names: Iterable[str] | None = None) -> Capacity:
         map_: The map.
         names: Which nodes; None is all.
     """
+    return capacities(map_, [names])[0]
+
+
+def capacities(map_: Map, sets: Iterable[Iterable[str] | None]) -> list[Capacity]:
+    """`capacity` of many sets of nodes: the map's rows are unfolded once for all of them."""
     groups = by_node(map_)
     now = {node.name: node for node in map_.now.nodes.value or ()}
+    return [_sum(groups, now, groups if names is None else names) for names in sets]
+
+
+def _sum(groups: Mapping[str, NodeGroup], now: Mapping[str, NodeNow], names: Iterable[str]) -> Capacity:
     nodes = cpus = memory = open_nodes = free_cpus = free_gpus = 0
     gpus: dict[str, int] = {}
-    for name in groups if names is None else names:
+    for name in names:
         group = groups.get(name)
         if group is None:
             continue

@@ -122,13 +122,16 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         types=("hpc",),
         nodes=groups,
         scheduling=scheduling,
-        now=now(findings, at),
+        now=_now(findings, rows, at),
     )
 
 
 def now(findings: Mapping[str, Finding], at: float) -> Now:
     """See `Engine.now`."""
-    rows = _node_rows(findings)
+    return _now(findings, _node_rows(findings), at)
+
+
+def _now(findings: Mapping[str, Finding], rows: Fact[tuple[dict[str, str], ...]], at: float) -> Now:
     states: Fact[tuple[NodeNow, ...]] = _map(rows, lambda found: tuple(nodes.now(row) for row in found))
     return Now(at=at, nodes=states, queue=_settled(findings, looks.QUEUE, _queue))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from jido.engines.slurm.records import given, names, number
 from jido.model.map import Bytes, Gpu, NodeGroup, NodeNow
@@ -70,6 +71,8 @@ def tres_gpus(text: str | None) -> dict[str, int]:
     return {model: count for model, count in typed.items() if count}
 
 
+# Ten thousand nodes are in a dozen states.
+@lru_cache(maxsize=256)
 def state(text: str) -> tuple[str, tuple[str, ...]]:
     """A node state as (base, flags): ``MIXED+DRAIN``, ``DOWN*+DRAIN``, ``IDLE*~#%``, ``drained*``."""
     flags: list[str] = []
