@@ -75,7 +75,7 @@ def test_every_field_of_a_map_is_either_carried_or_lost_with_a_reason() -> None:
 
 
 def test_a_lost_fact_is_found_by_its_path() -> None:
-    assert why_lost("storage.volumes./data.v2.size")
+    assert why_lost("storage.volumes./data.v2.source")
     assert why_lost("scheduling.settings.MaxArraySize")
     assert why_lost("scheduling.settings")
     assert not why_lost("instance.nodes.g1.cpus")
@@ -134,7 +134,7 @@ def test_any_slurm_cluster_can_be_built(map_: Map) -> None:
 
 @pytest.mark.twin
 @settings(patient, max_examples=8)
-@given(map_=slurm_maps(ailing=False))
+@given(map_=slurm_maps())
 def test_a_probe_of_any_twin_brings_its_map_back(map_: Map, needs_parts: None, tmp_path: Path) -> None:
     file = tmp_path / "map.yaml"
     file.write_text(map_to_yaml(map_))

@@ -151,8 +151,6 @@ def _ailing(map_: Map, probed: Map) -> Iterator[Change]:
 
 
 def _state(row: NodeNow) -> str:
-    drained = "drain" in row.flags
-    base = "down" if row.state in ("down", "error", "fail") else "up"
-    if base == "up" and not drained:
-        return "up"
-    return f"{base}{', drained' if drained else ''}: {_SIGNED.sub('', row.reason)}"
+    # What is written into slurm.conf can be down or drained, not both, and has no double quotes.
+    out = "down" if row.state == "down" else "drained" if "drain" in row.flags else ""
+    return f"{out}: {_SIGNED.sub('', row.reason).replace(chr(34), chr(39))}" if out else "up"

@@ -14,6 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from jido.model.facts import absent, known
 from jido.model.limits import NO_LIMITS, Association, Limits, Qos
 from jido.model.map import (
+    UNSEEN,
     Bytes,
     Gpu,
     Host,
@@ -37,7 +38,16 @@ _WORDS = ("fast", "ib", "intel", "avx512", "rack_1", "gen-2", "v2.0", "A100", "8
 _QUEUES = ("debug", "batch", "GPU", "long-run", "lab_vll", "batch.2024", "0800", "a100+h100", "all")
 _ACCOUNTS = ("ugrad", "grad", "lab-vll", "cs_2024", "x.y")
 _QOS = ("ugrad", "high", "long_run", "q-1")
-_REASONS = ("broken fan", 'it said "no"', "it's gone; $(reboot)", "CPUs=3 is wrong", "고장", "a=b, c [d]", "50% #1")
+_REASONS = (
+    "broken fan",
+    'it said "no"',
+    "it's gone; $(reboot)",
+    "CPUs=3 is wrong",
+    "고장",
+    "a=b, c [d]",
+    "50% #1",
+    "C:\\x",
+)
 # Where a probe finds the same tier by the path alone.
 _VOLUMES = {
     "/data": "work",
@@ -233,14 +243,21 @@ def _associations(draw: DrawFn, accounts: tuple[str, ...], rules: tuple[Qos, ...
 def _storage(draw: DrawFn) -> Storage:
     paths = draw(_some(tuple(_VOLUMES), most=4))
     rows = [Volume("/home", tier=known("home", "df/home"), mine=known("/home/u123", "df/home"), by="df/home")]
+    sizes = st.none() | st.integers(10, 10**8).map(lambda gib: Bytes(gib * 1024 * _MIB))
     if "/data/datasets" in paths:
         # A probe that finds the one finds the folder it is in.
-        paths = tuple({*paths, "/data"})
+        paths = tuple(dict.fromkeys((*paths, "/data")))
     for path in paths:
         mine = known(f"{path}/u123", f"df{path}") if _VOLUMES[path] != "datasets" else absent(f"df{path}")
+        size = draw(sizes)
         rows.append(
             Volume(
-                path, tier=known(_VOLUMES[path], f"df{path}"), shared=known(True, "told"), mine=mine, by=f"df{path}"
+                path,
+                tier=known(_VOLUMES[path], f"df{path}"),
+                size=UNSEEN if size is None else known(size, f"df{path}"),
+                shared=known(True, "told"),
+                mine=mine,
+                by=f"df{path}",
             )
         )
     return Storage(tuple(sorted(rows, key=lambda row: row.path)))
