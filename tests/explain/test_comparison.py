@@ -64,6 +64,10 @@ def test_a_job_for_a_large_gpu_is_told_where_it_fits_and_where_not() -> None:
     assert sentences(both(AURORA, ARIEL)) == [
         "a GPU with more than 24G of memory (up to 80G): fits ariel (ariel-k[1-2], a100), not aurora (at most 24G)"
     ]
+    old = cluster("old", NodeGroup("ariel-v[1-13]", cpus=64, gpus=(gpu("v100", 8, 24),)))
+    assert sentences(both(AURORA, old)) == [
+        "bfloat16 on the GPU: fits aurora (aurora-g[1-8], rtx3090), not old (none)"
+    ]
 
 
 def test_nothing_differs_between_a_map_and_itself() -> None:
@@ -75,10 +79,11 @@ def test_nothing_differs_between_a_map_and_itself() -> None:
 
 
 def test_gpu_memory_that_nobody_told_is_no_verdict() -> None:
-    [meaning] = both(ARIEL, cluster("새벽", NodeGroup("n1", cpus=64, gpus=(gpu("h100", 8, None),)))).means
-    assert meaning.fits == ("ariel (ariel-k[1-2], a100)",)
-    assert meaning.not_fits == ()
-    assert meaning.unknown == ("새벽 (nobody told it of h100)",)
+    memory, bf16 = both(ARIEL, cluster("새벽", NodeGroup("n1", cpus=64, gpus=(gpu("새것", 8, None),)))).means
+    assert memory.fits == ("ariel (ariel-k[1-2], a100)",)
+    assert memory.not_fits == ()
+    assert memory.unknown == ("새벽 (nobody told it of 새것)",)
+    assert bf16.unknown == memory.unknown
 
 
 def test_a_cluster_without_gpus_is_said_to_have_none() -> None:

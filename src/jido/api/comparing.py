@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from jido.api.explaining import source
+from jido.capacity.kinds import stocks
 from jido.explain.compare import Card, Comparison, Side
 from jido.explain.compare import compare as _compare
-from jido.model.capacity import by_node
 from jido.model.map import Map
 from jido.model.nodeset import fold
 
@@ -34,9 +34,10 @@ def compare(first: str, second: str) -> Comparison:
 def cards(map_: Map) -> tuple[Card, ...]:
     """The GPUs of a map by kind, those with most memory first."""
     nodes: dict[Card, list[str]] = {}
-    for name, group in by_node(map_).items():
-        for gpu in group.gpus:
-            key = Card("", gpu.model or "", gpu.count, 0, gpu.memory.value, gpu.memory.by)
+    for name, of_node in stocks(map_).items():
+        for one in of_node:
+            bf16 = None if one.ability is None else one.ability.bf16
+            key = Card("", one.model, one.count, 0, one.memory, one.memory_by, bf16)
             nodes.setdefault(key, []).append(name)
     made = [
         msgspec.structs.replace(card, nodes=fold(names), count=card.per_node * len(names))
