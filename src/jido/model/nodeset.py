@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from jido.errors import InputError
 
+_NUMBERS = re.compile(r"([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
 
 # More nodes than any cluster has: a slip of the hand in a range, rather than a set.
@@ -72,7 +73,7 @@ def expand(text: str) -> list[str]:
 
 def _natural(name: str) -> tuple[list[tuple[int, int | str]], str]:
     # The name itself decides between g1 and g01.
-    bits = [bit for bit in re.split(r"([0-9]+)", name) if bit]
+    bits = [bit for bit in _NUMBERS.split(name) if bit]
     return [(0, int(bit)) if "0" <= bit[0] <= "9" else (1, bit) for bit in bits], name
 
 

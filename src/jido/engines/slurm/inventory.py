@@ -85,6 +85,7 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     printed = _settled(findings, looks.PARTITIONS, _partitions)
     partitions: Fact[tuple[Partition, ...]] = _map(printed, lambda rows: tuple(row for row, _ in rows))
     rows = _node_rows(findings)
+    states = _states(rows)
     groups: tuple[NodeGroup, ...] = nodes.groups(rows.value, looks.NODES) if rows.value else ()
     cluster = given((config.value or {}).get("ClusterName"))
     kept = _accounting(config)
@@ -107,7 +108,7 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         qos=_names(memberships, lambda one: one.qos),
         associations=associations,
         qos_rules=rules,
-        access=_map(printed, lambda rows_: _access(rows_, config, kept, associations, rules, runs, rows, at)),
+        access=_map(printed, lambda rows_: _access(rows_, config, kept, associations, rules, runs, rows, states, at)),
         control=ControlPlane(
             controllers=control.controllers(_settled(findings, looks.CONFIG, str)),
             accounting=control.accounting(
@@ -122,17 +123,20 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         types=("hpc",),
         nodes=groups,
         scheduling=scheduling,
-        now=_now(findings, rows, at),
+        now=_now(findings, states, at),
     )
 
 
 def now(findings: Mapping[str, Finding], at: float) -> Now:
     """See `Engine.now`."""
-    return _now(findings, _node_rows(findings), at)
+    return _now(findings, _states(_node_rows(findings)), at)
 
 
-def _now(findings: Mapping[str, Finding], rows: Fact[tuple[dict[str, str], ...]], at: float) -> Now:
-    states: Fact[tuple[NodeNow, ...]] = _map(rows, lambda found: tuple(nodes.now(row) for row in found))
+def _states(rows: Fact[tuple[dict[str, str], ...]]) -> Fact[tuple[NodeNow, ...]]:
+    return _map(rows, lambda found: tuple(nodes.now(row) for row in found))
+
+
+def _now(findings: Mapping[str, Finding], states: Fact[tuple[NodeNow, ...]], at: float) -> Now:
     return Now(at=at, nodes=states, queue=_settled(findings, looks.QUEUE, _queue))
 
 
@@ -155,6 +159,7 @@ def _access(
     rules: Fact[tuple[Qos, ...]],
     runs: dry_runs.DryRuns,
     machines: Fact[tuple[dict[str, str], ...]],
+    states: Fact[tuple[NodeNow, ...]],
     at: float,
 ) -> tuple[Access, ...]:
     printed = config.value or {}
@@ -167,8 +172,7 @@ def _access(
         strict=printed.get("EnforcePartLimits", "NO").upper() not in ("NO", "(NULL)", ""),
     )
     behind: dict[str, list[NodeNow]] = {}
-    for row in machines.value or ():
-        one = nodes.now(row)
+    for row, one in zip(machines.value or (), states.value or (), strict=True):
         for name in names(row.get("Partitions")):
             behind.setdefault(name, []).append(one)
     return access(rows, mine, runs, behind, at)

@@ -39,9 +39,14 @@ def gpus(gres: str | None) -> dict[str, int]:
     Takes ``gpu:8``, ``gpu:a100:4(S:0-1)``, ``gpu:tesla:2(IDX:0-1)``, ``gpu:a100:2,gpu:v100:1,mps:400``, ``gpu:0``,
     ``gpu`` (one) and ``(null)``.
     """
+    return dict(_gpus(given(gres)))
+
+
+@lru_cache(maxsize=1024)
+def _gpus(gres: str) -> tuple[tuple[str, int], ...]:
     out: dict[str, int] = {}
     # Commas in (S:0,2) or (IDX:0,3-5) separate nothing.
-    for part in re.split(r",(?![^(]*\))", given(gres)):
+    for part in re.split(r",(?![^(]*\))", gres):
         match = _GRES.fullmatch(re.sub(r"\(.*", "", part.strip().removeprefix("gres/")).rstrip(":"))
         if not match or match[1] != "gpu":
             continue
@@ -51,7 +56,7 @@ def gpus(gres: str | None) -> dict[str, int]:
         total = 1 if count is None else int(count)
         if total or not model:
             out[model] = out.get(model, 0) + total
-    return {model: count for model, count in out.items() if count}
+    return tuple((model, count) for model, count in out.items() if count)
 
 
 def tres(text: str | None) -> dict[str, str]:
