@@ -16,6 +16,7 @@ from pathlib import Path
 
 import carrying
 import following
+import large
 import probing
 import starting
 import twin_up
@@ -56,6 +57,7 @@ PARTS = {
     "start ps": (starting.measure, 25),
     "push": (carrying.measure, 7),
     "twin": (twins, 7),
+    "large": (large.measure, 3),
 }
 
 
