@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,7 +92,7 @@ def _run(argv: Sequence[str], limit: float, also: Part | None, *, word: str = ""
         (share / "bundle").write_bytes(_ASK.command.stdin)
         if also is not None:
             (share / also.name).write_bytes(bundle([also], mark="jido-mark").command.stdin)
-        environment = dict(os.environ) if word else os.environ | {"share": str(share)}
+        environment = dict(os.environ) if word else os.environ | {"share": str(share), "python": sys.executable}
         # Into a file: a user-mode Linux does not end while its console is a pipe that somebody reads.
         with (share / "talk").open("wb") as talk:
             done = subprocess.run(

@@ -113,6 +113,17 @@ class TestTmpfs:
         assert volume.quota.state == "absent"
         assert "No space left on device" in tmpfs.complaint("refused")
 
+    def test_a_full_tmp_does_not_keep_the_probe_from_telling(self, tmpfs: Ground) -> None:
+        assert tmpfs.map("full").now.free["/tmp"] == 0
+        assert tmpfs.volume("full", "/tmp").mine.value == "/tmp/student"
+
+    def test_jido_df_says_that_it_is_full(self, tmpfs: Ground) -> None:
+        text = tmpfs.complaint("df")
+        assert "! /tmp: the volume is full" in text
+        assert next(line for line in text.splitlines() if " /tmp " in line).split() == [
+            *("/tmp", "local", "tmpfs", "8M", "0", "none")
+        ]
+
 
 @pytest.mark.xdist_group("ground-guest")
 class TestNfsAndExt4:

@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "logout": ("login", "logout", "close the shared connection"),
         "probe": ("probe", "probe", "map a cluster, asking its login node everything in one go"),
         "show": ("show", "show", "the map under its four viewpoints: type, instance, scheduling, storage"),
+        "df": ("df", "df", "every volume: how full it is, my quota, and what fills mine"),
         "gpus": ("gpus", "gpus", "GPUs by kind and partition: in all, free, and usable now by you"),
         "where": ("gpus", "where", "ranked places for a job with GPUs, over all your clusters"),
         "compare": ("compare", "compare", "two clusters side by side, and what that means for a job"),

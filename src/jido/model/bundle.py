@@ -81,13 +81,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 # `exec 3<>fifo` keeps the FIFO open for reading and writing, so that no writer blocks before the first read; POSIX
 # leaves that undefined, Linux, the BSDs and macOS define it. All of it is one compound command, so that a script cut
-# off by a lost connection is not executed at all. /tmp comes before $TMPDIR, which may be on a mount that is dead.
+# off by a lost connection is not executed at all. /tmp comes before $TMPDIR, which may be on a mount that is dead;
+# where it is full, as it often is when somebody looks, the next one is taken.
 _PROLOGUE = """\
 {
 LC_ALL=C; export LC_ALL; unset LANGUAGE
 umask 077
 for j_d in /tmp /dev/shm /var/tmp "${TMPDIR:-/tmp}" "$HOME"; do
-  j_d=$(mktemp -d "$j_d/.jido.XXXXXX" 2>/dev/null) && break
+  j_d=$(mktemp -d "$j_d/.jido.XXXXXX" 2>/dev/null) && { printf %9999s . >"$j_d/room"; } 2>/dev/null && break
+  [ -z "$j_d" ] || rm -rf "$j_d"; j_d=
 done
 [ -n "$j_d" ] || exit 97
 trap 'rm -rf "$j_d"' 0

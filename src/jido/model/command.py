@@ -84,7 +84,7 @@ class Reply(msgspec.Struct, frozen=True):
         full = any(sign in self.complaint for sign in _FULL)
         kind = DiskFull if full else CommandFailed
         if full and not hint:
-            hint = "see `jido show` for what is full; free some space there, then repeat the command"
+            hint = "see `jido df` for what is full and what fills it; free some space there, then repeat the command"
         ended = "was stopped at its time limit" if self.code is None else f"ended with code {self.code}"
         raise kind(
             f"{doing} on {self.host} {'found the disk full' if full else ended}",
