@@ -54,7 +54,7 @@ def map_of(source: str) -> Map:
 
 
 def up(
-    source: str, name: str = "", *, plain: bool = False, accounting: bool = True, noise: bool = False
+    source: str, name: str = "", *, plain: bool = False, accounting: bool = True, noise: bool = False, root: str = "/"
 ) -> TwinState:
     """Bring the twin of a map up and name it as a cluster; up already is a no-op.
 
@@ -64,17 +64,23 @@ def up(
         plain: Do without namespaces.
         accounting: False brings the cluster up without its accounting.
         noise: Have logins print what badly kept clusters print.
+        root: A tree of a distribution, whose programs run inside instead of this machine's own.
 
     Raises:
+        InputError: The tree is not there, or plain mode is to use one.
         Refused: The name is taken by a cluster that is no twin.
         TwinError: It did not come up.
     """
     from jido import twins
 
+    if not (Path(root) / "usr").is_dir():
+        raise InputError(f"{root} is not a distribution's tree", hint="debootstrap makes one; it needs Slurm in it")
+    if plain and root != "/":
+        raise InputError("without namespaces the programs of another tree cannot run", hint="leave --plain out")
     map_ = map_of(source)
     spec = twins.spec_of(map_, accounting=accounting, noise=noise)
     name = name or spec.name
-    spec = msgspec.structs.replace(spec, name=name)
+    spec = msgspec.structs.replace(spec, name=name, root=str(Path(root).resolve()))
     taken = clusters.read().get(name)
     if taken is not None and not taken.twin:
         raise Refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from jido.twins.ending import end
 from jido.twins.ground import NodeState, Recipe
 from jido.twins.recipes import recipe_of
 from jido.twins.spec import TwinSpec, check
+from jido.twins.views import PATH
 
-_OUR_NEEDS = {"/usr/sbin/sshd": "openssh-server", "ssh-keygen": "openssh-client", "setsid": "util-linux"}
+_INSIDE = {"sshd": "openssh-server"}
+_OUR_NEEDS = {"ssh-keygen": "openssh-client", "setsid": "util-linux"}
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
@@ -53,7 +56,7 @@ def up(spec: TwinSpec, folder: Path, *, plain: bool = False, within: float = 60.
             now = look(folder)
             if not now.dead:
                 return now
-        _require(recipe)
+        _require(recipe, spec.root)
         end(record)
         folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state"))
         _forget_old_state(folder, spec)
@@ -182,13 +185,19 @@ def _forget_old_state(folder: Path, spec: TwinSpec) -> None:
             folders.remove(role)
 
 
-def _require(recipe: Recipe) -> None:
-    needs = {**_OUR_NEEDS, **recipe.needs}
+def _require(recipe: Recipe, root: str) -> None:
     path = f"{os.environ.get('PATH', '')}:{_SBIN}"
+    _require_in("on this machine", "", path, _OUR_NEEDS if root != "/" else {**_OUR_NEEDS, **_INSIDE, **recipe.needs})
+    if root != "/":
+        inside = ":".join(f"{root.rstrip('/')}{folder}" for folder in PATH.split(":"))
+        _require_in(f"in the tree {root}", f"chroot {root} ", inside, {**_INSIDE, **recipe.needs})
+
+
+def _require_in(where: str, before: str, path: str, needs: Mapping[str, str]) -> None:
     missing = {program: package for program, package in needs.items() if not shutil.which(program, path=path)}
     if missing:
         raise TwinError(
-            "the twin lacks programs on this machine",
+            f"the twin lacks programs {where}",
             cause="not installed: " + ", ".join(sorted(missing)),
-            hint="apt-get install " + " ".join(sorted(set(missing.values()))),
+            hint=f"{before}apt-get install " + " ".join(sorted(set(missing.values()))),
         )

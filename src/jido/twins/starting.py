@@ -49,6 +49,10 @@ def start(
                 if ground.ids:
                     ids, alone = None, str(error)
                 else:
+                    if spec.root != "/":
+                        raise TwinError(
+                            "a twin of another tree needs namespaces", cause=str(error), hint="leave --root out"
+                        ) from None
                     reason = str(error)
                 folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state"))
         finally:

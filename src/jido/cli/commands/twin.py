@@ -26,8 +26,9 @@ def twin() -> None:
 @click.option("--plain", is_flag=True, help="Do without namespaces even where they can be had.")
 @click.option("--no-accounting", is_flag=True, help="Without its accounting database, and the limits kept there.")
 @click.option("--noise", is_flag=True, help="Logins print a message of the day, and shells more than they should.")
+@click.option("--root", default="/", metavar="TREE", help="Run the programs of a distribution's tree (debootstrap).")
 @click.option("--json", "as_json", is_flag=True, help="The twin's state as JSON on stdout.")
-def up(source: str, name: str, plain: bool, no_accounting: bool, noise: bool, as_json: bool) -> None:
+def up(source: str, name: str, plain: bool, no_accounting: bool, noise: bool, root: str, as_json: bool) -> None:
     """Bring a twin up.
 
     MAP is one that comes with jido (aurora, ariel, moana), a map file, or a cluster that was probed. The twin becomes
@@ -36,7 +37,7 @@ def up(source: str, name: str, plain: bool, no_accounting: bool, noise: bool, as
     from jido.api import twins
 
     began = time.monotonic()
-    state = twins.up(source, name, plain=plain, accounting=not no_accounting, noise=noise)
+    state = twins.up(source, name, plain=plain, accounting=not no_accounting, noise=noise, root=root)
     if as_json:
         draw.emit(_plain(state))
         return

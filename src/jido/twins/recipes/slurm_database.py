@@ -29,7 +29,7 @@ NAME = "slurm_acct_db"
 _KEPT = 12
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"
 # Of the system tables only this one is needed, since slurmdbd stores a procedure; making all of them takes 2 s.
-_TABLES = "usr/share/mysql/mysql_system_tables.sql"
+_TABLES = ("usr/share/mysql/mysql_system_tables.sql", "usr/share/mariadb/mariadb_system_tables.sql")
 _BAD = ("error", "unknown", "problem", "bad ", "doesn't exist", "no valid", "invalid")
 
 
@@ -66,7 +66,7 @@ def server(data: str, socket_file: str, pid_file: str, *, user: str = "", init: 
         "--innodb-autoextend-increment=1",
         # The history of jobs survives a kill, not a power cut.
         "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-flush-method=nosync",
+        "--loose-innodb-flush-method=nosync",
         "--innodb-doublewrite=0",
         "--innodb-stats-persistent=0",
     )
@@ -107,8 +107,8 @@ def missing(spec: TwinSpec) -> dict[str, str]:
     """Programs of the accounting that this machine lacks, with their Debian packages."""
     needs = {"mariadbd": "mariadb-server", "slurmdbd": "slurmdbd"}
     found = {program: package for program, package in needs.items() if not _program(spec, program)}
-    if not found and not (Path(spec.root) / _TABLES).exists():
-        found[_TABLES] = "mariadb-server"
+    if not found and not _tables(spec):
+        found[_TABLES[0]] = "mariadb-server"
     return found
 
 
@@ -116,6 +116,10 @@ def _program(spec: TwinSpec, name: str) -> Path | None:
     path = ":".join(str(Path(spec.root) / folder.lstrip("/")) for folder in _PATH.split(":") if folder)
     found = shutil.which(name, path=path)
     return Path(found) if found else None
+
+
+def _tables(spec: TwinSpec) -> Path | None:
+    return next((file for name in _TABLES if (file := Path(spec.root) / name).exists()), None)
 
 
 def put(spec: TwinSpec, accounting: Accounting, data: Path) -> None:
@@ -186,8 +190,9 @@ def _room() -> Iterator[Path]:
 def _fill(spec: TwinSpec, accounting: Accounting, room: Path) -> None:
     """Have slurmdbd make its tables and sacctmgr fill them."""
     (room / "data/mysql").mkdir(parents=True)
-    tables = (Path(spec.root) / _TABLES).read_text("utf-8").splitlines()
-    create = [line for line in tables if line.startswith("CREATE TABLE IF NOT EXISTS proc ")]
+    tables = _tables(spec)
+    lines = tables.read_text("utf-8").splitlines() if tables else []
+    create = [line for line in lines if line.startswith("CREATE TABLE IF NOT EXISTS proc ")]
     (room / "init.sql").write_text("\n".join(("USE mysql;", *create, "")))
     (room / "munge.key").write_bytes(os.urandom(1024))
     (room / "munge.key").chmod(0o600)
