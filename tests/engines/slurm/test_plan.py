@@ -7,6 +7,7 @@ from jido.engines.slurm import Slurm
 from jido.errors import Refused
 from jido.model.facts import known, unknown
 from jido.model.job import JobSpec, Resources
+from jido.model.limits import Access, Association, Limits
 from jido.model.map import Bytes, Gpu, Instance, Map, NodeGroup, Partition, Scheduling, Seconds
 
 GIB = 1024**3
@@ -141,3 +142,57 @@ def test_what_is_not_known_never_refuses() -> None:
     assert plan(blank, partition="anything", gpus=99) == ("anything", "")
     no_memory = replace(cluster(), instance=Instance(nodes=(replace(NODES[0], memory=None), NODES[1])))
     assert plan(no_memory, partition="batch_ugrad", memory=900 * GIB)[0] == "batch_ugrad"
+
+
+UGRAD = Association("ugrad", "student", qos=("gpu1", "high"), default_qos="gpu1", is_default=True)
+GRAD = Association("grad", "student", qos=("normal",))
+
+
+def judged(*rows: Access) -> Map:
+    map_ = cluster(accounts=("ugrad", "grad"))
+    return replace(
+        map_,
+        scheduling=replace(
+            map_.scheduling,
+            access=known(rows, "slurm/access"),
+            associations=known((UGRAD, GRAD), "slurm/associations"),
+        ),
+    )
+
+
+def test_what_slurms_dry_run_refused_is_refused_in_its_words() -> None:
+    found = refusal(
+        judged(Access("batch_ugrad", "refused", "verified", "교수님 허가")), partition="batch_ugrad", time=3600
+    )
+    assert "교수님 허가" in found.cause
+    assert "debug_ugrad" in found.hint
+
+
+def test_more_gpus_than_my_limit_would_wait_for_ever_and_are_refused() -> None:
+    one = Access("batch_ugrad", "open", "verified", account="ugrad", qos="gpu1", per_user=Limits(gpus=1))
+    found = refusal(judged(one), partition="batch_ugrad", gpus=2)
+    assert "you may have 1 GPU there at a time, 2 are asked for" in found.cause
+    assert plan(judged(one), partition="batch_ugrad", gpus=1)[0] == "batch_ugrad"
+    # With a QoS of one's own choice the limit may be another.
+    assert plan(judged(one), partition="batch_ugrad", gpus=2, qos="high")[0] == "batch_ugrad"
+
+
+def test_the_limit_of_a_qos_counts_where_it_is_shorter_than_the_partitions() -> None:
+    short = Access("batch_ugrad", "open", "verified", up_to=Limits(wall=3600))
+    assert "you may take 1h there" in refusal(judged(short), partition="batch_ugrad", time=7200).cause
+
+
+def test_account_and_qos_that_open_a_partition_are_named_where_they_are_not_the_usual_ones() -> None:
+    def resources(row: Access) -> tuple[str | None, str | None]:
+        spec = JobSpec(name="train", argv=("true",), resources=Resources(partition=row.partition))
+        want = Slurm().plan(spec, judged(row))[0].resources
+        return want.account, want.qos
+
+    assert resources(Access("batch_ugrad", "open", "verified", account="ugrad", qos="gpu1")) == (None, None)
+    assert resources(Access("batch_ugrad", "open", "verified", account="ugrad", qos="high")) == (None, "high")
+    assert resources(Access("debug_ugrad", "open", "verified", account="grad", qos="normal")) == ("grad", None)
+
+
+def test_nodes_that_are_down_now_refuse_nobody() -> None:
+    down = Access("batch_ugrad", "down", "declared", "none of its 4 nodes takes jobs now")
+    assert plan(judged(down), partition="batch_ugrad")[0] == "batch_ugrad"

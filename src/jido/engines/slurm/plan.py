@@ -8,6 +8,7 @@ import msgspec
 
 from jido.errors import InputError, Refused, nearest
 from jido.model.job import JobSpec, Resources
+from jido.model.limits import Access
 from jido.model.map import Map, NodeGroup, Partition
 from jido.model.nodeset import expand
 from jido.model.units import human_duration, human_size
@@ -52,6 +53,8 @@ def _with_account(
     spec: JobSpec, partitions: Sequence[Partition], map_: Map, said: tuple[str, ...]
 ) -> tuple[JobSpec, Sequence[str]]:
     """Name an account where only some of mine are let in: Slurm would charge my default one and refuse the job."""
+    if len(partitions) == 1 and (row := _verdict(partitions[0], map_)) is not None and row.verdict == "open":
+        return _as_verified(spec, row, map_, said)
     mine = map_.scheduling.accounts.value or ()
     welcome = [one for one in mine if all(_lets_in(partition, one) for partition in partitions)]
     if spec.resources.account or not welcome or len(welcome) == len(mine):
@@ -62,6 +65,61 @@ def _with_account(
         msgspec.structs.replace(spec, resources=resources),
         (*said, f"account {welcome[0]}: of yours ({', '.join(mine)}) {where} takes {', '.join(welcome)}"),
     )
+
+
+def _as_verified(spec: JobSpec, row: Access, map_: Map, said: tuple[str, ...]) -> tuple[JobSpec, Sequence[str]]:
+    """Name the account and QoS that open the partition, where they are not those of a job that names none."""
+    want = spec.resources
+    mine = [
+        one for one in map_.scheduling.associations.value or () if one.user and one.partition in ("", row.partition)
+    ]
+    # One made for this partition is the one Slurm takes; else the default one stands first.
+    mine.sort(key=lambda one: not one.partition)
+    changed: dict[str, str] = {}
+    if not want.account and row.account and mine and mine[0].account != row.account:
+        changed["account"] = row.account
+    own = next((one for one in mine if one.account == (want.account or row.account)), None)
+    usual = own.default_qos or (own.qos[0] if len(own.qos) == 1 else "normal") if own is not None else row.qos
+    if not want.qos and row.qos and row.qos != usual and want.account in (None, row.account):
+        changed["qos"] = row.qos
+    if not changed:
+        return spec, said
+    names = " and ".join(f"{name.replace('qos', 'QoS')} {value}" for name, value in changed.items())
+    resources = msgspec.structs.replace(want, **changed)
+    return msgspec.structs.replace(spec, resources=resources), (
+        *said,
+        f"{names}: {row.partition} takes that of yours",
+    )
+
+
+def _verdict(partition: Partition, map_: Map) -> Access | None:
+    return next((row for row in map_.scheduling.access.value or () if row.partition == partition.name), None)
+
+
+def _access_against(partition: Partition, want: Resources, map_: Map) -> str:
+    """What the verdict on the partition and its bounds say against the job.
+
+    With an account, a QoS or an option of one's own (a reservation) another job is asked for than was tried. Nodes
+    that are down are none of it: a job may wait for them.
+    """
+    row = _verdict(partition, map_)
+    if row is None or want.account or want.qos or want.extra:
+        return ""
+    if row.verdict in ("no access", "refused"):
+        return row.words or "it is not open to you"
+    if row.verdict != "open":
+        return ""
+    gpus = want.gpus * want.nodes
+    model = want.gpu_model or ""
+    bounds = (row.up_to.gpus, row.per_user.gpus, row.up_to.gpu_models.get(model), row.per_user.gpu_models.get(model))
+    most = min((bound for bound in bounds if bound is not None), default=None)
+    if most is not None and gpus > most:
+        return f"you may have {most} GPU{'s' * (most != 1)} there at a time, {gpus} are asked for"
+    if row.up_to.wall is not None and want.time is not None and want.time > row.up_to.wall:
+        return f"you may take {human_duration(row.up_to.wall)} there, {human_duration(want.time)} is asked for"
+    if row.up_to.nodes is not None and want.nodes > row.up_to.nodes:
+        return f"you may have {row.up_to.nodes} nodes there, {want.nodes} are asked for"
+    return ""
 
 
 def _lets_in(partition: Partition, account: str) -> bool:
@@ -115,6 +173,7 @@ def _against(partition: Partition, want: Resources, map_: Map) -> str:
     return (
         _account_against(partition, want, map_)
         or _qos_against(partition, want)
+        or _access_against(partition, want, map_)
         or _size_against(partition, want, map_)
     )
 
