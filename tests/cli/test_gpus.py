@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from spoken import Jido
 
+from jido.api.capacity import Found, Gpus
 from jido.cli import draw
 from jido.config import clusters, maps
 from jido.model.destination import Destination
@@ -92,7 +93,9 @@ def test_columns_stand_in_line_whatever_the_letters(jido: Jido, monkeypatch: pyt
 
 def test_the_same_as_json_adds_up(jido: Jido) -> None:
     keep()
-    [one] = json.loads(jido("gpus", "aurora", "--json").out)
+    printed = jido("gpus", "aurora", "--json").out
+    assert msgspec.json.decode(printed, type=list[Gpus], strict=True)
+    [one] = json.loads(printed)
     assert (one["cluster"], one["problem"]) == ("aurora", "")
     for pool in one["kinds"] + one["partitions"]:
         assert pool["free"] == pool["usable"] + sum(pool["not_usable"].values())
@@ -134,7 +137,7 @@ def test_without_a_map_it_says_what_to_do(jido: Jido) -> None:
 def test_scripts_read_the_exit_code(jido: Jido, words: tuple[str, ...], code: int, when: str) -> None:
     keep()
     said = jido("where", *words, "--estimates", "0", "--json")
-    assert (said.code, json.loads(said.out)["when"]) == (code, when)
+    assert (said.code, msgspec.json.decode(said.out, type=Found).when) == (code, when)
 
 
 def test_places_of_all_clusters_are_ranked_with_what_they_rest_on(jido: Jido) -> None:
@@ -152,6 +155,11 @@ def test_a_cluster_that_does_not_answer_keeps_its_declared_places(jido: Jido) ->
     said = jido("where", "--gpus", "1")
     assert said.code == 0
     assert "verified" in said.out
+
+
+@pytest.mark.parametrize("document", ["gpus", "where"])
+def test_what_is_printed_has_a_published_schema(jido: Jido, document: str) -> None:
+    assert "$defs" in json.loads(jido("schema", document).out)
 
 
 def test_a_wrong_ability_names_the_right_ones(jido: Jido) -> None:

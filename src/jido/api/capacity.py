@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -50,19 +50,22 @@ class Found(msgspec.Struct, frozen=True):
     """Places for a job, the best first.
 
     Attributes:
+        when: The best that can be said: ``now``, ``later``, ``not known`` or ``no``.
+        request: What was looked for.
         places: Every kind of GPU behind every partition of every cluster.
         problems: Clusters that could not be looked at now, with the reason.
     """
 
+    when: Literal["now", "later", "not known", "no"]
+    request: Request
     places: tuple[Place, ...]
     problems: dict[str, str]
 
-    @property
-    def when(self) -> str:
-        """The best that can be said: ``now``, ``later``, ``not known`` or ``no``."""
-        if self.places and self.places[0].when != "no":
-            return self.places[0].when
-        return "not known" if self.problems or not self.places else "no"
+
+def _best(found: Sequence[Place], problems: Mapping[str, str]) -> Literal["now", "later", "not known", "no"]:
+    if found and found[0].when != "no":
+        return found[0].when
+    return "not known" if problems or not found else "no"
 
 
 def look_again(name: str, *, fresh: bool = False) -> tuple[Map, str]:
@@ -167,7 +170,7 @@ def where(wanted: Request, names: Sequence[str] = (), *, fresh: bool = False, es
         answers = {id(old): new for name, group in zip(by_cluster, groups, strict=True)
                    for old, new in zip(by_cluster[name], group, strict=True)}  # fmt: skip
         found = ranked([answers.get(id(one), one) for one in found])
-    return Found(tuple(found), problems)
+    return Found(_best(found, problems), wanted, tuple(found), problems)
 
 
 def _estimated(place: Place, wanted: Request) -> Place:

@@ -173,7 +173,7 @@ def where(
     )
     found = capacity.where(wanted, clusters, fresh=fresh, estimates=estimates)
     if as_json:
-        draw.emit({"when": found.when, "request": wanted, "places": found.places, "problems": found.problems})
+        draw.emit(found)
     else:
         _draw_places(found, wanted)
     sys.exit(EXIT[found.when])
