@@ -8,7 +8,7 @@ from jido.testing.engines import Said
 
 REPLIES = Path(__file__).parent / "replies"
 RECORDED = ("22.05.8", "22.05.8-slurmdbd", "24.11.5", "26.05.5")
-COMPOSED = ("17.11.13", "20.11.9", "23.11.4")
+COMPOSED = ("17.11.13", "20.11.9", "21.08.8", "23.11.4")
 
 # The jobs that every recording has; job N carries the token jido-<N as 16 hex digits>.
 LIVE = {

@@ -56,6 +56,8 @@ case $rows in *RUNNING*"$unknown"*)
   printf '\\035'
   squeue --noheader --all --user="$me" --states=running --Format=JobArrayID:40,tres-alloc:400 2>/dev/null || :;;
 esac"""
+# Where the login environment names other clusters of a federation, scontrol would speak of those.
+_HERE = "unset SLURM_CLUSTERS; "
 _SACCTMGR = "sacctmgr --noheader --parsable2 show"
 
 PARTS = (
@@ -66,10 +68,20 @@ PARTS = (
     ),
     Part(VERSION, "sinfo --version || scontrol --version"),
     # Its last lines tell which controllers are up, which saves a `scontrol ping`.
-    Part(CONFIG, "scontrol show config", limit=20.0),
+    Part(CONFIG, _HERE + "scontrol show config", limit=20.0, typed="scontrol show config"),
     # -a: hidden partitions too. -d: GresUsed, the GPUs handed out.
-    Part(PARTITIONS, "scontrol --all --oneliner show partition", limit=20.0),
-    Part(NODES, "scontrol --all --details --oneliner show node", limit=20.0),
+    Part(
+        PARTITIONS,
+        _HERE + "scontrol --all --oneliner show partition",
+        limit=20.0,
+        typed="scontrol --all --oneliner show partition",
+    ),
+    Part(
+        NODES,
+        _HERE + "scontrol --all --details --oneliner show node",
+        limit=20.0,
+        typed="scontrol --all --details --oneliner show node",
+    ),
     Part(
         QUEUE,
         _QUEUE,
@@ -86,7 +98,7 @@ PARTS = (
     Part(ACCOUNTS, f"{_SACCTMGR} assoc user='' format={','.join(ACCOUNT_FIELDS)}", limit=20.0),
     Part(QOS, f"{_SACCTMGR} qos format={','.join(QOS_FIELDS)}", limit=20.0),
     Part(
-        RESERVATIONS, "TZ=UTC0 SLURM_TIME_FORMAT=%s scontrol --all --oneliner show reservation", limit=20.0,
+        RESERVATIONS, _HERE + "TZ=UTC0 SLURM_TIME_FORMAT=%s scontrol --all --oneliner show reservation", limit=20.0,
         typed="scontrol show reservation",
     ),
     # It ends itself after 20 s of dry runs.
