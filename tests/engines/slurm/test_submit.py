@@ -211,3 +211,10 @@ class TestTheDryRun:
         command = ENGINE.estimate(spec(), PLACE).command
         assert command.cwd is None
         assert f"#SBATCH --comment={TOKEN}\n".encode() in command.stdin
+
+
+def test_a_job_may_be_bound_to_one_node() -> None:
+    assert "--nodelist=aurora-g1" in lines(node="aurora-g1")
+    for node, nodes in (("g[1-2]", 1), ("g1,g2", 1), ("", 1), ("g1", 2)):
+        with pytest.raises(InputError):
+            lines(node=node, nodes=nodes)

@@ -24,7 +24,7 @@ _SHOWN = 20
 @click.option("--measure", is_flag=True, help="With --compute: measure how fast the disks are; writes and reads.")
 @click.option("--gpus", is_flag=True, help="With --compute: ask for a GPU, so that the driver shows what it is.")
 @click.option("--reach", metavar="HOST:PORT", multiple=True, help="With --compute: try to reach it from the nodes.")
-@click.option("--patience", metavar="TIME", help="With --compute: wait this long for jobs to begin [default: 60s].")
+@click.option("--patience", metavar="TIME", help="With --compute: how long to wait for jobs to begin, e.g. 5m [60s].")
 @click.option("--resume", is_flag=True, help="With --compute: pick up what jobs that waited have brought since.")
 @click.option("--json", "as_json", is_flag=True, help="Print the map as JSON.")
 @click.option("--dry-run", is_flag=True, help="Print the scripts that would be executed there; connect to nothing.")
