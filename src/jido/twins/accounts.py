@@ -79,7 +79,7 @@ def _qos(scheduling: maps.Scheduling, mine: tuple[limits.Association, ...]) -> t
     for row in mine:
         named += [*row.qos, row.default_qos]
     for partition in scheduling.partitions.value or ():
-        named += [*(partition.allow_qos or ()), partition.qos]
+        named += [*(partition.allow_qos or ()), *partition.deny_qos, partition.qos]
     for name in filter(None, named):
         rows.setdefault(name, limits.Qos(name))
     for rule in list(rows.values()):

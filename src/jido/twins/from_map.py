@@ -124,6 +124,7 @@ def _partition(row: maps.Partition) -> specs.Partition:
         deny_accounts=row.deny_accounts,
         allow_groups=row.allow_groups,
         allow_qos=row.allow_qos,
+        deny_qos=row.deny_qos,
         qos=row.qos,
         default_cpus_per_gpu=row.default_cpus_per_gpu,
         default_memory_per_cpu=number(row.default_memory_per_cpu),

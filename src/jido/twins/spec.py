@@ -89,6 +89,7 @@ class Partition(msgspec.Struct, frozen=True):
     deny_accounts: tuple[str, ...] = ()
     allow_groups: tuple[str, ...] | None = None
     allow_qos: tuple[str, ...] | None = None
+    deny_qos: tuple[str, ...] = ()
     qos: str = ""
     default_cpus_per_gpu: int | None = None
     default_memory_per_cpu: int | None = None
@@ -219,7 +220,7 @@ def _problems(spec: TwinSpec) -> Iterator[str]:
             yield f"{partition.name!r} cannot be a partition"
         if strangers := sorted(set(partition.nodes) - set(names)):
             yield f"partition {partition.name} names nodes that are not in the map: {', '.join(strangers)}"
-        for word in (*(partition.allow_qos or ()), *([partition.qos] if partition.qos else [])):
+        for word in (*(partition.allow_qos or ()), *partition.deny_qos, *([partition.qos] if partition.qos else [])):
             if not _WORD.fullmatch(word):
                 yield f"{word!r} of partition {partition.name} cannot be a QoS"
     for reservation in spec.reservations:

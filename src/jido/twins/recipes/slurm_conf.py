@@ -126,6 +126,7 @@ def _partition(row: Partition, accounting: bool) -> str:
         AllowGroups=",".join(row.allow_groups or ()) or None,
         # Without accounting there is no QoS, and slurmctld does not start for a partition that has one.
         AllowQos=",".join(row.allow_qos or ()) or None if accounting else None,
+        DenyQos=None if row.allow_qos else ",".join(row.deny_qos) or None if accounting else None,
         QOS=row.qos or None if accounting else None,
         DefCpuPerGPU=row.default_cpus_per_gpu,
         **memory,
