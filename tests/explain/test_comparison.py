@@ -62,11 +62,12 @@ def sentences(done: Comparison) -> list[str]:
 
 def test_a_job_for_a_large_gpu_is_told_where_it_fits_and_where_not() -> None:
     assert sentences(both(AURORA, ARIEL)) == [
-        "a GPU with more than 24G of memory (up to 80G): fits ariel (ariel-k[1-2], a100), not aurora (at most 24G)"
+        "a GPU with more than 24G of memory (up to 80G): fits ariel (a100 80G on ariel-k[1-2];"
+        " v100 32G on ariel-v[1-13]), not aurora (at most 24G)"
     ]
     old = cluster("old", NodeGroup("ariel-v[1-13]", cpus=64, gpus=(gpu("v100", 8, 24),)))
     assert sentences(both(AURORA, old)) == [
-        "bfloat16 on the GPU: fits aurora (aurora-g[1-8], rtx3090), not old (none)"
+        "bfloat16 on the GPU: fits aurora (rtx3090 on aurora-g[1-8]), not old (none)"
     ]
 
 
@@ -80,16 +81,16 @@ def test_nothing_differs_between_a_map_and_itself() -> None:
 
 def test_gpu_memory_that_nobody_told_is_no_verdict() -> None:
     memory, bf16 = both(ARIEL, cluster("새벽", NodeGroup("n1", cpus=64, gpus=(gpu("새것", 8, None),)))).means
-    assert memory.fits == ("ariel (ariel-k[1-2], a100)",)
+    assert memory.fits == ("ariel (a100 80G on ariel-k[1-2])",)
     assert memory.not_fits == ()
-    assert memory.unknown == ("새벽 (nobody told it of 새것)",)
+    assert memory.unknown == ("새벽 (not told of 새것)",)
     assert bf16.unknown == memory.unknown
 
 
 def test_a_cluster_without_gpus_is_said_to_have_none() -> None:
     done = both(AURORA, cluster("cpus", NodeGroup("c[1-4]", cpus=64)))
-    assert "a GPU with 24G of memory: fits aurora (aurora-g[1-8], rtx3090), not cpus (none)" in sentences(done)
-    assert "8 GPUs on one node: fits aurora (aurora-g[1-8], rtx3090), not cpus (none)" in sentences(done)
+    assert "a GPU with 24G of memory: fits aurora (rtx3090 24G on aurora-g[1-8]), not cpus (none)" in sentences(done)
+    assert "8 GPUs on one node: fits aurora (rtx3090 on aurora-g[1-8]), not cpus (none)" in sentences(done)
 
 
 def test_limits_of_mine_decide_how_many_gpus_at_once_and_closed_partitions_do_not_count() -> None:
@@ -112,6 +113,20 @@ def test_limits_of_mine_decide_how_many_gpus_at_once_and_closed_partitions_do_no
         "more than 1 GPU at once for one user (up to 4 GPUs): fits b, not a (at most 1 GPU)",
         "a time limit of more than 2d (up to 7d): fits b (long), not a (at most 2d)",
     ]
+
+
+def test_a_gpu_in_partitions_that_are_closed_to_me_is_marked() -> None:
+    rows = (
+        Partition("ugrad", "n1", allow_accounts=("ugrad",)),
+        Partition("grad", "n[1-2]", allow_accounts=("grad",)),
+    )
+    scheduling = Scheduling(partitions=known(rows, "x"), accounts=known(("ugrad",), "x"))
+    groups = (
+        NodeGroup("n1", cpus=64, gpus=(gpu("v100", 8, 32),)),
+        NodeGroup("n2", cpus=64, gpus=(gpu("a100", 8, 80),)),
+    )
+    memory, *_ = both(AURORA, cluster("site", *groups, scheduling=scheduling)).means
+    assert memory.fits == ("site (a100 80G on n2, not open to you; v100 32G on n1)",)
 
 
 def test_volumes_are_compared_by_path_and_an_unknown_is_not_a_none() -> None:

@@ -108,13 +108,13 @@ def _queue(map_: Map, speech: Speech) -> Iterator[Line | str]:
 
     def rank(row: Partition) -> tuple[bool, bool]:
         access = verdicts.get(row.name)
-        return (not _may_be_mine(row, map_, access), not row.default)
+        return (not may_be_mine(row, map_, access), not row.default)
 
     for row in sorted(rows, key=rank)[:_MOST]:
         yield Line(" ".join(_partition(row, map_, speech, verdicts.get(row.name))), row.name)
     if len(rows) > _MOST:
         yield speech.say("queue.more", n=len(rows) - _MOST, name=map_.name)
-    limited = [row for row in rows if row.max_time is not None and _may_be_mine(row, map_, verdicts.get(row.name))]
+    limited = [row for row in rows if row.max_time is not None and may_be_mine(row, map_, verdicts.get(row.name))]
     if len(limited) > 1:
         short = min(limited, key=lambda row: row.max_time or 0)
         long = max(limited, key=lambda row: row.max_time or 0)
@@ -122,7 +122,7 @@ def _queue(map_: Map, speech: Speech) -> Iterator[Line | str]:
             yield speech.say("queue.choice", short=short.name, long=long.name)
 
 
-def _may_be_mine(row: Partition, map_: Map, access: Access | None) -> bool:
+def may_be_mine(row: Partition, map_: Map, access: Access | None) -> bool:
     """Whether a partition is open to me, as far as anybody knows."""
     if access is not None:
         return access.verdict == "open"

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from jido.errors import InputError
+from jido.explain.cluster import may_be_mine
 from jido.model.capacity import capacity
 from jido.model.facts import Fact
 from jido.model.limits import Limits
@@ -110,15 +111,19 @@ class Side(msgspec.Struct, frozen=True):
         name: What it is called; maps of one name are told apart by the caller.
         map: Its map.
         cards: Its GPUs by kind.
+        open_nodes: Nodes of the partitions that may be open to me; None where no partition is known. Filled by
+            `compare`.
     """
 
     name: str
     map: Map
     cards: tuple[Card, ...]
+    open_nodes: frozenset[str] | None = None
 
 
 def compare(first: Side, second: Side) -> Comparison:
     """Everything that can be compared of two clusters."""
+    first, second = (msgspec.structs.replace(side, open_nodes=_open_nodes(side.map)) for side in (first, second))
     rows = []
     for section, table in (
         ("type", _TYPE),
@@ -226,12 +231,9 @@ def _bound(value: float | None, write: Callable[[Any], str]) -> str:
 
 def _rows(map_: Map) -> tuple[Partition, ...]:
     """Partitions that may be open to me."""
-    closed = {
-        access.partition
-        for access in map_.scheduling.access.value or ()
-        if access.verdict in ("no access", "refused")
-    }
-    return tuple(row for row in map_.scheduling.partitions.value or () if row.name not in closed)
+    verdicts = {access.partition: access for access in map_.scheduling.access.value or ()}
+    rows = map_.scheduling.partitions.value or ()
+    return tuple(row for row in rows if may_be_mine(row, map_, verdicts.get(row.name)))
 
 
 def _longest(map_: Map) -> float | None:
@@ -301,23 +303,29 @@ def _volumes(first: Map, second: Map) -> Iterator[Row]:
 
 
 class _Reach(msgspec.Struct, frozen=True):
-    """How far a cluster goes in one respect: the most there is, and where."""
+    """How far a cluster goes in one respect: the most there is, and the places with how far each goes."""
 
     most: float | None
-    where: str = ""
+    places: tuple[tuple[float, str], ...] = ()
     why: str = ""
+
+    def beyond(self, least: float) -> str:
+        """The places that go further than that, the furthest first; the furthest alone where none does."""
+        found = [place for value, place in self.places if value > least]
+        return "; ".join(found or [place for value, place in self.places if value == self.most])
 
 
 def _meanings(first: Side, second: Side) -> Iterator[Meaning]:
     for need, reach, write in _NEEDS:
         ends = [(side, reach(side)) for side in (first, second)]
-        known = [(side, end.most, end.where) for side, end in ends if end.most is not None]
+        known = [(side, end.most, end) for side, end in ends if end.most is not None]
         unknown = tuple(f"{side.name} ({end.why})" for side, end in ends if end.most is None)
         if not known or len({most for _, most, _ in known}) + len(unknown) < 2:
             continue
         top = max(most for _, most, _ in known)
         least = min(most for _, most, _ in known)
-        fits = tuple(f"{side.name} ({where})" if where else side.name for side, most, where in known if most == top)
+        places = [(side, end.beyond(least)) for side, most, end in known if most == top]
+        fits = tuple(f"{side.name} ({place})" if place else side.name for side, place in places)
         if unknown:
             if top:
                 yield Meaning(need.format(_bound(top, write)), fits, (), unknown)
@@ -337,36 +345,69 @@ def _card_reach(field: str) -> Callable[[Side], _Reach]:
             return _Reach(None, why="its nodes are not known")
         if not side.cards:
             return _Reach(0)
-        known = [card for card in side.cards if getattr(card, field) is not None]
-        if len(known) < len(side.cards):
-            untold = _names(dict.fromkeys(card.model or "GPU" for card in side.cards if card not in known))
-            return _Reach(None, why=f"nobody told it of {untold}")
-        most = max(getattr(card, field) for card in known)
-        best = [card for card in known if getattr(card, field) == most]
-        nodes = _names(dict.fromkeys(card.nodes for card in best))
-        models = _names(dict.fromkeys(card.model for card in best if card.model))
-        return _Reach(most, nodes if models == NONE else f"{nodes}, {models}")
+        untold = [card for card in side.cards if getattr(card, field) is None]
+        if untold:
+            return _Reach(None, why=f"not told of {_names(dict.fromkeys(card.model or 'GPU' for card in untold))}")
+        alike: dict[tuple[float, str], list[Card]] = {}
+        for card in side.cards:
+            size = f" {human_size(card.memory)}" if card.memory and field == "memory" else ""
+            alike.setdefault((getattr(card, field), f"{card.model or 'GPU'}{size}"), []).append(card)
+        places = [(value, f"{kind} on {_placed(side, cards)}") for (value, kind), cards in alike.items()]
+        return _Reach(max(value for value, _ in places), tuple(sorted(places, reverse=True)))
 
     return reach
+
+
+def _placed(side: Side, cards: Sequence[Card]) -> str:
+    return _together(cards) + _closed(side, [card.nodes for card in cards])
+
+
+def _open_nodes(map_: Map) -> frozenset[str] | None:
+    if not map_.scheduling.partitions.value:
+        return None
+    # Hundreds of partitions mostly share a few node sets.
+    return frozenset(name for text in {row.nodes for row in _rows(map_)} for name in _expand(text))
+
+
+def _closed(side: Side, nodes: Sequence[str]) -> str:
+    """A remark where no partition that may be open to me has any of these nodes."""
+    if side.open_nodes is None or any(name in side.open_nodes for text in nodes for name in _expand(text)):
+        return ""
+    return ", not open to you"
+
+
+def _expand(text: str) -> list[str]:
+    try:
+        return expand(text)
+    except InputError:
+        return [text]
 
 
 def _node_reach(field: str) -> Callable[[Side], _Reach]:
     def reach(side: Side) -> _Reach:
-        values = {group.names: getattr(group, field) for group in side.map.instance.nodes if getattr(group, field)}
-        if not values:
+        places = [
+            (getattr(group, field), group.names + _closed(side, [group.names]))
+            for group in side.map.instance.nodes
+            if getattr(group, field)
+        ]
+        if not places:
             return _Reach(None, why="its nodes are not known")
-        most = max(values.values())
-        return _Reach(most, _names(name for name, value in values.items() if value == most))
+        places.sort(key=lambda place: -place[0])
+        return _Reach(places[0][0], _few(places))
 
     return reach
+
+
+def _few(places: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    return (*places[:4], *([(places[4][0], f"and {len(places) - 4} more")] if len(places) > 4 else []))
 
 
 def _time_reach(side: Side) -> _Reach:
     most = _longest(side.map)
     if most is None:
         return _Reach(None, why="its partitions are not known")
-    names = [row.name for row in _rows(side.map) if (_ENDLESS if row.max_time is None else row.max_time) == most]
-    return _Reach(most, _names(names))
+    places = [(_ENDLESS if row.max_time is None else row.max_time, row.name) for row in _rows(side.map)]
+    return _Reach(most, _few(sorted(places, key=lambda place: -place[0])))
 
 
 def _user_reach(side: Side) -> _Reach:
