@@ -83,7 +83,11 @@ class Session(msgspec.Struct, frozen=True):
 
     def place(self, errand: Errand) -> Placement:
         """Where a job's files lie."""
-        return Placement(f"{self.folder}/{errand.key}", SCRIPT, "log", errand.token)
+        return Placement(self.place_of(errand.key), SCRIPT, "log", errand.token)
+
+    def place_of(self, key: str) -> str:
+        """A job's folder on the cluster."""
+        return f"{self.folder}/{key}"
 
 
 # The job may be stopped at its time limit: its tokens go even then. Some schedulers hand out whole nodes: what the
@@ -161,8 +165,9 @@ def submit(session: Session, errands: Sequence[Errand], engine: Engine) -> Ask[d
     parts = [
         Part(
             key,
-            f"( {posix_line(msgspec.structs.replace(ask.command, stdin=b''))} ) <"
-            + shlex.quote(f"{session.folder}/{key}/in"),
+            # Engines are called in the job's folder, where its script stands.
+            f"cd {shlex.quote(session.place_of(key))} || exit 1\n"
+            f"( {posix_line(msgspec.structs.replace(ask.command, stdin=b''))} ) <in",
             (ask.command.timeout or 60) + 5,
         )
         for key, ask in asks.items()
