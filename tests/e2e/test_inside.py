@@ -224,4 +224,37 @@ def test_speeds_are_measured_when_somebody_asks(fresh: Person, monkeypatch: pyte
     # Never by default, and kept by a look that does not measure.
     plain = fresh.json("probe", "jeju")
     assert any(row.get("speed") for row in plain["storage"]["volumes"])
-    assert not any("measure" in part.name for part in api._session(done.map, Slurm(), api.Wish()).program().parts)
+    assert not any(
+        "measure" in part.name for part in api._session(done.map, Slurm(), api.Wish(), "/x").program().parts
+    )
+
+
+DOKDO = """\
+name: dokdo
+scheduling:
+  engine: {value: slurm}
+  partitions: {value: [{name: batch, nodes: dokdo-c1, default: true}]}
+instance:
+  login: [{name: dokdo}]
+  nodes: [{names: dokdo-c1, cpus: 2, memory: 4G}]
+storage:
+  volumes:
+    - {path: /home, tier: {value: home}, shared: {value: true}}
+    - {path: /work, seen_from: login, tier: {value: work}, shared: {value: false}}
+"""
+
+
+def test_a_work_folder_that_the_nodes_do_not_see_is_found_out(tmp_path: Path) -> None:
+    person = Person(tmp_path / "home")
+    (tmp_path / "dokdo.yaml").write_text(DOKDO)
+    try:
+        person.types("twin", "up", str(tmp_path / "dokdo.yaml"))
+        said = person.types("probe", "dokdo", "--compute").stderr
+        assert "brought no answer from dokdo-c1; trying once more from /home/student" in said
+        assert "dokdo-c1: seen from inside by batch" in said
+        map_ = person.json("show", "dokdo")
+        assert rows(map_)["/work", "login"]["shared"]["value"] is False
+        assert rows(map_)["/home", "login,dokdo-c1"]["shared"]["value"] is True
+        assert "/home/student/p" in person.types("init", "--on", "dokdo", "--name", "p", "--dry-run").stdout
+    finally:
+        person.types("twin", "down", "--all")

@@ -15,6 +15,7 @@ from jido.engines.base import Engine
 from jido.errors import InputError, NotFound, Refused, TransportError
 from jido.model.job import JobSpec, Sighting, State
 from jido.model.map import Map
+from jido.model.nodeset import fold
 from jido.model.seen import NodeSeen
 from jido.model.waiting import in_words
 from jido.probe.diff import changes
@@ -108,13 +109,45 @@ def look(name: str, wish: Wish, say: Say = lambda text: None) -> Looked:
     before = maps.latest(name)
     probed = probing.probe(name)
     map_, cluster = probed.map, Cluster(name)
-    engine, transport = cluster.engine, cluster.transport
     for old in errands.sessions(name):
-        errands.end(name, transport, cluster.engine_named(old.engine), old)
+        errands.end(name, cluster.transport, cluster.engine_named(old.engine), old)
     aims = choose.aims(map_, every=wish.every)
     if not aims:
         raise Refused(f"the map of {name} knows no compute node", hint=f"jido show {name}")
-    session = _session(map_, engine, wish)
+    bases = _bases(map_)
+    done = _round(name, cluster, map_, aims, wish, bases[0], before, clock, say)
+    lost = {outcome.node for outcome in done.outcomes if outcome.state == "failed"}
+    if lost and len(bases) > 1:
+        # The likeliest reason is that these nodes do not see the folder that the jobs were sent from.
+        say(f"{bases[0]} brought no answer from {fold(lost)}; trying once more from {bases[1]}")
+        again = [aim for aim in aims if aim.node in lost]
+        second = _round(name, cluster, map_, again, wish, bases[1], before, clock, say)
+        kept = tuple(outcome for outcome in done.outcomes if outcome.node not in lost)
+        spent = {outcome.node: outcome.cost for outcome in done.outcomes}
+        done = msgspec.structs.replace(
+            second,
+            outcomes=(
+                *kept,
+                *(msgspec.structs.replace(one, cost=one.cost + spent[one.node]) for one in second.outcomes),
+            ),
+        )
+    return done
+
+
+def _round(
+    name: str,
+    cluster: Cluster,
+    map_: Map,
+    aims: Sequence[Aim],
+    wish: Wish,
+    base: str,
+    before: Map | None,
+    clock: float,
+    say: Say,
+) -> Looked:
+    """Send jobs from a folder, wait, and join what they bring to the map."""
+    engine, transport = cluster.engine, cluster.transport
+    session = _session(map_, engine, wish, base)
     ways = {f"k{number}": (aim, _ways(engine, map_, aim, wish)) for number, aim in enumerate(aims)}
     session, refused = errands.hand_over(name, transport, engine, session, ways)
     if session.errands:
@@ -172,7 +205,7 @@ def preview(name: str, wish: Wish) -> str:
     _check(wish.reach)
     cluster = Cluster(name)
     map_, engine = cluster.map, cluster.engine
-    session = _session(map_, engine, wish)
+    session = _session(map_, engine, wish, _bases(map_)[0])
     lines = []
     for number, aim in enumerate(choose.aims(map_, every=wish.every)):
         ways = _ways(engine, map_, aim, wish)
@@ -199,7 +232,7 @@ def _check(reach: Iterable[str]) -> None:
             raise InputError(f"{address!r} is no address to reach", hint="HOST:PORT, e.g. www.example.org:443")
 
 
-def _session(map_: Map, engine: Engine, wish: Wish) -> Session:
+def _session(map_: Map, engine: Engine, wish: Wish, base: str) -> Session:
     volumes = [row for row in map_.storage.volumes if row.on_login and row.tier.value != "system" and row.path != "/"]
     folders = {row.path: row.mine.value for row in volumes if row.mine.value}
     measured = {row.path: row.mine.value for row in volumes if row.mine.value and row.tier.value in ("home", "work")}
@@ -207,7 +240,7 @@ def _session(map_: Map, engine: Engine, wish: Wish) -> Session:
     session = Session(
         id=id_,
         engine=engine.name,
-        folder=f"{_base(map_)}/{send.FOLDER}/{id_}",
+        folder=f"{base}/{send.FOLDER}/{id_}",
         at=time.time(),
         folders=folders,
         paths=tuple(row.path for row in volumes),
@@ -217,23 +250,26 @@ def _session(map_: Map, engine: Engine, wish: Wish) -> Session:
     return msgspec.structs.replace(session, asked=tuple(part.name for part in session.program().parts))
 
 
-def _base(map_: Map) -> str:
-    """Where jobs can be sent from: my folder on a work volume, else my home."""
+def _bases(map_: Map) -> list[str]:
+    """Where jobs can be sent from: my folder on a work volume, then my home.
+
+    Raises:
+        Refused: Neither is known.
+    """
     fitting = [
         row
         for row in map_.storage.volumes
         if row.on_login and row.tier.value == "work" and row.mine.value and row.shared.value is not False
     ]
-    if fitting:
-        best = min(fitting, key=lambda row: (row.shared.value is not True, -map_.now.free.get(row.path, 0), row.path))
-        return str(best.mine.value)
-    home = next((host.home.value for host in map_.instance.login if host.home.value), None)
-    if home is None:
+    fitting.sort(key=lambda row: (row.shared.value is not True, -map_.now.free.get(row.path, 0), row.path))
+    home = [host.home.value for host in map_.instance.login if host.home.value]
+    bases = [str(row.mine.value) for row in fitting[:1]] + home[:1]
+    if not bases:
         raise Refused(
             f"no folder of yours is known on {map_.name} from which jobs could be sent",
             hint=f"jido show {map_.name} --facts says what was looked at",
         )
-    return home
+    return bases
 
 
 def _ways(engine: Engine, map_: Map, aim: Aim, wish: Wish) -> list[JobSpec]:
