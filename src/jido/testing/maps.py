@@ -157,6 +157,7 @@ def _partitions(
     memory = draw(st.none() | st.integers(1, 512_000).map(lambda mib: Bytes(mib * _MIB)))
     unit = draw(st.sampled_from(["cpu", "gpu", "node"]))
     names = tuple(rule.name for rule in rules)
+    admitted = draw(st.none() | _some(names, least=1)) if names else None
     return Partition(
         name=name,
         nodes=fold(behind),
@@ -168,7 +169,9 @@ def _partitions(
         max_nodes=draw(st.none() | st.integers(2, 100)),
         allow_accounts=allowed,
         deny_accounts=draw(_some(accounts)) if accounts and allowed is None else (),
-        allow_qos=draw(st.none() | _some(names, least=1)) if names else None,
+        allow_groups=draw(st.none() | _some(("gpuusers", "staff-2", "student"), least=1)),
+        allow_qos=admitted,
+        deny_qos=draw(_some(names)) if names and admitted is None else (),
         qos=draw(st.sampled_from(["", *names])),
         default_cpus_per_gpu=draw(st.none() | st.integers(1, 16)),
         default_memory_per_cpu=memory if unit == "cpu" else None,
