@@ -157,3 +157,11 @@ class TestFresh:
         disk = space.Disk(Volume("/home"), 1.0, filling=filling)
         drawn = draw_space(space.Space("aurora", 1.0, True, (disk,)))
         assert "/home/u1 holds 900K (time was up): 줄\\n바꿈 500K" in drawn
+
+
+def test_over_ssh_it_is_the_same_one_exec(testhost: Destination, jido: Jido) -> None:
+    clusters.put("here", testhost)
+    said = jido("df", "here", "--quick", "--json")
+    assert said.code == 0
+    paths = {disk["volume"]["path"]: disk for disk in json.loads(said.out)["disks"]}
+    assert paths["/"]["free"] > 0

@@ -157,7 +157,7 @@ def at(spot: Spot, name: str, findings: Mapping[str, Finding], settle: str, prog
     if finding.code is None:
         return unknown(f"no answer within {max(finding.took, 1):.0f} s", settle=settle, by=name)
     if finding.code == MISSING:
-        return unknown(f"there is no {program} on the login node", settle=settle, by=name)
+        return unknown(f"there is no command {program} on the login node", settle=settle, by=name)
     return unknown("the mount table does not show it", settle=settle, by=name)
 
 

@@ -56,7 +56,7 @@ class Gpfs(StorageKind):
             if finding.code is None:
                 return Told(unknown(f"no answer within {max(finding.took, 1):.0f} s", _TYPED, _LOOK))
             if finding.code == 127:
-                return Told(unknown("there is no mmlsquota on the login node", _TYPED, _LOOK))
+                return Told(unknown("there is no command mmlsquota on the login node", _TYPED, _LOOK))
             said = (finding.stderr.decode("utf-8", "replace").strip().splitlines() or ["it tells nothing of it"])[-1]
             return Told(unknown(said[:200], _TYPED, _LOOK))
         filesets = {row.get("filesetname", "") for row in rows}
