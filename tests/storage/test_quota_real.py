@@ -76,6 +76,10 @@ class TestCephfs:
         # Itself, the folder in it, and the file.
         assert used.files == 3
 
+    def test_without_getfattr_python_reads_the_same(self, cephfs: Ground) -> None:
+        assert cephfs.volume("by-python", "/mnt/c").quota == cephfs.volume("after", "/mnt/c").quota
+        assert cephfs.used("by-python", "/mnt/c") == cephfs.used("after", "/mnt/c")
+
     def test_what_fills_it_is_told_without_a_walk(self, cephfs: Ground) -> None:
         found = cast("Finding", finding(cephfs, CEPH_COUNTS, "filled"))
         assert Cephfs.counted("/mnt/c/student", found) == Filling(
