@@ -85,8 +85,18 @@ def test_slurmd_is_told_of_the_mapped_nodes_hardware() -> None:
 
 
 def test_nodes_are_ready_only_when_they_have_registered() -> None:
-    seen = recipe_of("slurm").nodes("g1 idle\ng1 idle\ng2 idle*\ng3 mixed\ng4 down\ng5 drained\n", SPEC)
-    assert {node.name: node.ready for node in seen} == {"g1": True, "g2": False, "g3": True, "g4": False, "g5": False}
+    states = ("IDLE", "IDLE*", "MIXED+PLANNED", "DOWN", "IDLE+DRAIN", "IDLE+NOT_RESPONDING", "ALLOCATED+DRAIN")
+    rows = [f"NodeName=g{n} Arch=x86_64 State={word} Reason=the State=IDLE" for n, word in enumerate(states, 1)]
+    seen = recipe_of("slurm").nodes("\n".join(rows) + "\n", SPEC)
+    assert {node.name: (node.state, node.ready) for node in seen} == {
+        "g1": ("idle", True),
+        "g2": ("idle*", False),
+        "g3": ("mixed", True),
+        "g4": ("down", False),
+        "g5": ("drained", False),
+        "g6": ("idle*", False),
+        "g7": ("draining", False),
+    }
 
 
 def test_no_key_is_the_same_twice() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from jido.engines.slurm.nodes import state
 from jido.twins.accounts import without
 from jido.twins.ground import CONTROL, After, Daemon, Ground, Mount, NodeState, Parts
 from jido.twins.people import SLURM, SLURM_ID
@@ -22,7 +24,8 @@ _SOCKET_OWN = Mount("run/munge", "/run/munge", on=frozenset({CONTROL}), writable
 _STATE = Mount("state/slurmctld", "/var/spool/slurmctld", on=frozenset({CONTROL}), writable=True)
 _SQL = Mount("state/mysql", "/var/lib/mysql", on=frozenset({CONTROL}), writable=True)
 _SQL_RUN = Mount("run/mysql", "/run/mysqld", on=frozenset({CONTROL}), writable=True)
-_READY = {"idle", "mixed", "allocated", "completing", "reserved", "planned", "maint"}
+_READY = {"idle", "mixed", "allocated"}
+_ROW = re.compile(r"^NodeName=(\S+).*? State=(\S+)", re.MULTILINE)
 
 
 class Slurm:
@@ -102,7 +105,8 @@ class Slurm:
             mounts=tuple(mounts),
             daemons=tuple(daemons),
             owners=owners,
-            look=("sinfo", "-h", "-N", "-a", "-o", "%N %T"),
+            # sinfo does not tell of a node that is in no partition.
+            look=("scontrol", "--all", "--oneliner", "show", "node"),
             # A GPU's file must be a character device, else Slurm counts it but sets no CUDA_VISIBLE_DEVICES.
             devices={n.name: tuple(f"nvidia{number}" for number in range(_gpus(n))) for n in spec.nodes},
             env={"SLURM_CONF": conf} if ground.plain else {},
@@ -131,17 +135,20 @@ class Slurm:
         return ()
 
     def nodes(self, stdout: str, spec: TwinSpec) -> tuple[NodeState, ...]:
-        """Read ``sinfo -N -o '%N %T'``: one row per node and partition."""
-        found: dict[str, NodeState] = {}
+        """Read ``scontrol --oneliner show node``."""
+        found = []
         out = {node.name: node.out for node in spec.nodes if node.out}
-        for line in stdout.splitlines():
-            name, _, state = line.strip().partition(" ")
-            if name:
-                bare = state.rstrip("*~#%!$@^-+")
-                # The asterisk is "not responding": idle*, as a node is before its slurmd has registered.
-                meant = bare.startswith(out.get(name) or "\0") and "*" not in state
-                found[name] = NodeState(name, state, bare in _READY and "*" not in state, meant)
-        return tuple(found.values())
+        # The state stands before what people write.
+        for name, text in _ROW.findall(stdout):
+            base, flags = state(text)
+            drained = "drain" in flags and base != "down"
+            # Not responding is a node before its slurmd has registered.
+            late = "not_responding" in flags
+            meant = not late and out.get(name, "") == ("drain" if drained else base)
+            ready = not late and not drained and base in _READY
+            shown = ("drained" if base == "idle" else "draining") if drained else base
+            found.append(NodeState(name, shown + "*" * late, ready, meant))
+        return tuple(found)
 
 
 def _database(ground: Ground, conf: str, munge: After) -> list[Daemon]:
