@@ -103,9 +103,12 @@ def _tier(volume: Volume, speech: Speech) -> str:
 
 
 def _seen(volume: Volume, speech: Speech) -> str:
-    if volume.seen_from == "login":
+    if not volume.on_nodes:
         return speech.say("seen.login")
-    return speech.say("seen.compute") if volume.seen_from == "compute" else volume.seen_from
+    nodes = (
+        speech.say("seen.compute") if volume.on_nodes == "compute" else speech.say("seen.on", nodes=volume.on_nodes)
+    )
+    return speech.say("seen.both", nodes=nodes) if volume.on_login else nodes
 
 
 def _facts(volume: Volume, map_: Map, speech: Speech) -> Iterator[Line]:
