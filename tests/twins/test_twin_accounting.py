@@ -85,6 +85,7 @@ def test_limits_are_said_in_sacctmgrs_words() -> None:
 
 
 @pytest.mark.twin
+@pytest.mark.xdist_group("twin-aurora")
 class TestAurora:
     def test_an_undergraduates_second_gpu_waits_for_the_first(self, aurora: TwinState) -> None:
         said(aurora, "sbatch -J held -o /dev/null --gres=gpu:1 --wrap 'sleep 600'")

@@ -22,6 +22,7 @@ NODES = Instance(
 )
 LOCAL = known(False, "probe")
 twins = pytest.mark.twin
+pytestmark = pytest.mark.xdist_group("twin-disks")
 
 
 def twin_of(*rows: Volume, **more: object) -> TwinSpec:

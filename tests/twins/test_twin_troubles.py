@@ -13,6 +13,7 @@ from jido.model.map import Host, Instance, Map, NodeGroup, NodeNow, Now, Schedul
 from jido.twins import TwinState, down, look, spec_of, up
 from jido.twins.spec import Accounting, Node, TwinSpec
 
+pytestmark = pytest.mark.xdist_group("twin-troubles")
 REASON = 'DIMM B1 "dead", 한글 $(reboot)'
 
 

@@ -9,7 +9,7 @@ from by_hand import HOSTILE, said, shell
 
 from jido.twins import TwinState
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("twin-aurora")]
 
 NODES = [f"aurora-g{number}" for number in range(1, 9)]
 

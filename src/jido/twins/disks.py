@@ -360,19 +360,14 @@ def _flags(flags: int) -> int:
 
 def _open(disk: Disk, ask: Request) -> bytes:
     (flags,) = struct.unpack_from("<I", ask.body)
-    return _opened(disk, os.open(disk.path(ask.node), _readable(_flags(flags))), ask.node)
-
-
-def _readable(flags: int) -> int:
-    # A page that is written in part is read first.
-    return flags & ~os.O_WRONLY | os.O_RDWR if flags & os.O_WRONLY else flags
+    return _opened(disk, os.open(disk.path(ask.node), _flags(flags)), ask.node)
 
 
 def _create(disk: Disk, ask: Request) -> bytes:
     flags, mode = struct.unpack_from("<II", ask.body)
     name = ask.name(16)
     path = disk.path(ask.node) + b"/" + name
-    fd = os.open(path, _readable(_flags(flags)) | os.O_CREAT | os.O_EXCL, mode)
+    fd = os.open(path, _flags(flags) | os.O_CREAT | os.O_EXCL, mode)
     entry = disk.entry(ask.node, name, disk.made(path, ask.uid, ask.gid))
     return entry + _opened(disk, fd, struct.unpack_from("<Q", entry)[0])
 
