@@ -32,7 +32,7 @@ LATE = Finding(code=None, took=5.0)
 
 def mapped(findings: dict[str, Finding], *, told: str = "", name: str = "site") -> Map:
     """The map of a site where whatever is not named was looked for and is not there."""
-    parts: list[Part] = compose(engines())[0]
+    parts: list[Part] = compose(engines(), KINDS)[0]
     whole = {part.name: findings.get(part.name, Finding(MISSING)) for part in parts}
     return merge(name, parts, whole, engines=engines(), kinds=KINDS, on="login1", at=1.7e9, told=told)
 
@@ -77,6 +77,16 @@ LUSTRE = {
         )
         + "\x1eend"
     ),
+    "quota/lustre": said(
+        "\x1e/lustre\0/lustre/scratch/u50123\0@user\n/lustre 950000000* 900000000 1000000000 6d23h 41000 0 0 -\n"
+        "@group\n/lustre 99 0 0 - 9 0 0 -\n\x000\0"
+    ),
+    # nas1's rquotad does not answer; Ceph knows no limit of mine.
+    "quota/posix": said(
+        "\x1e/users\0/users/u50123\0@user\nquota: error while getting quota from nas1:/export/users for u50123 "
+        "(id 50123): Connection refused\n@group\n\x001\0"
+    ),
+    "quota/cephfs": said("\x1e/mnt/shared data\0/mnt/shared data/u50123\x000,0,7000,12,\x000\0"),
 }
 
 # A dead NFS server: df of /data never ends, nor does the table of all mounts beyond what it had printed.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sites import DEAD_NFS, LUSTRE, engines, mapped
+from sites import DEAD_NFS, KINDS, LUSTRE, engines, mapped
 
 from jido.model.bundle import Finding
 from jido.model.document import map_from_json, map_from_yaml, map_to_yaml, to_json
 from jido.probe.ask import compose
 from jido.probe.diff import changes
 
-LOOKS = [part.name for part in compose(engines())[0]]
+LOOKS = [part.name for part in compose(engines(), KINDS)[0]]
 WORDS = st.sampled_from(
     (
         *(b"\x1e", b"\0", b"\n", b" ", b"|", b"-", b"/", b"/data", b"/home", b"0", b"-1", b"9" * 20, b"9" * 40),

@@ -8,7 +8,8 @@ from sites import BUSYBOX, DEAD_NFS, LATE, LUSTRE, df, mapped, said
 from jido.model.bundle import Finding
 from jido.model.document import map_from_json, map_from_yaml, map_to_yaml, to_json
 from jido.model.facts import Fact
-from jido.model.map import Map, Volume
+from jido.model.map import Bytes, Map, Seconds, Volume
+from jido.model.quota import Quota, Usage
 
 
 def volume(map_: Map, path: str) -> Volume:
@@ -201,3 +202,24 @@ def test_a_map_survives_its_documents(site: dict[str, Finding]) -> None:
     map_ = mapped(site)
     assert map_from_json(to_json(map_)) == map_
     assert map_from_yaml(map_to_yaml(map_)) == map_
+
+
+def test_my_limits_are_lasting_facts_and_my_use_is_of_the_moment() -> None:
+    map_ = mapped(LUSTRE)
+    lustre = volume(map_, "/lustre")
+    assert lustre.quota.by == "quota/lustre"
+    assert lustre.quota.value == Quota("user", "", Bytes(900_000_000 << 10), Bytes(1_000_000_000 << 10))
+    assert map_.now.used["/lustre"] == Usage(Bytes(950_000_000 << 10), 41000, Seconds((6 * 24 + 23) * 3600))
+    later = mapped(LUSTRE | {"quota/lustre": said(LUSTRE["quota/lustre"].text.replace("41000", "41001"))})
+    assert later.now.used["/lustre"].files == 41001
+    assert later.storage == map_.storage
+
+
+def test_a_quota_that_nobody_tells_is_unknown_in_the_servers_words_and_none_is_absent() -> None:
+    map_ = mapped(LUSTRE)
+    home = volume(map_, "/users").quota
+    assert home.state == "unknown"
+    assert "Connection refused" in home.why
+    assert home.settle == "quota -w -p -v -f /users"
+    assert volume(map_, "/mnt/shared data").quota.state == "absent"
+    assert map_.now.used["/mnt/shared data"].bytes == 7000
