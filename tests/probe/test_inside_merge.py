@@ -235,6 +235,16 @@ def test_a_volume_that_is_certainly_another_one_is_not_taken_for_the_old(now: Vo
     assert "another one on the login node" in row_of(found, "/data", "c1,g[1-2]").shared.why
 
 
+def test_a_volume_that_came_later_is_denied_by_nobody() -> None:
+    later = login(volume("/data"), volume("/tmp", fs="ext4", source="/dev/sda1"), volume("/new"))
+    assert row_of(carried(later, INSIDE), "/new", "login").shared == LIKELY
+    again = merged(carried(later, INSIDE), [look("g1", {"/data": ("same", 10)}, {})])
+    assert row_of(again, "/new", "login").shared == LIKELY
+    asked = look("g1", {"/new": ("none", 0)}, {})
+    shared = row_of(merged(carried(later, INSIDE), [asked]), "/new", "login").shared
+    assert "g1 does not see it, and c1 was not looked at yet" in shared.why
+
+
 def test_a_volume_that_the_login_node_has_lost_is_still_the_nodes() -> None:
     found = carried(login(), INSIDE)
     assert "gone from the login node" in row_of(found, "/data", "c1,g[1-2]").shared.why

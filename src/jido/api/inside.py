@@ -372,6 +372,7 @@ def _read(name: str, session: Session, errand: Errand, what: Brought) -> Inside 
         returned=what.returned,
         reach=session.reach,
         cluster=name,
+        asked=session.paths,
     )
 
 

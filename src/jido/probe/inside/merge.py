@@ -4,7 +4,7 @@
 2. A volume of the login node whose token a node saw is one row, seen from both, and shared. Nothing else makes
    `shared` true, but a token among compute nodes for what only they have.
 3. Other files by the same path are a row of the node's own, not shared.
-4. A volume of the login node is called not shared only once a node of each kind was looked at and none sees it.
+4. A volume of the login node is called not shared only once a node of each kind was asked for it and none sees it.
 5. Where no token could be left, the same source on both is told by `seen_from`, and `shared` stays unknown.
 6. Rows of nodes that differ in nothing are one row. The facts' provenance is then the first node's.
 7. A probe of the login node alone keeps all of this, with its age, of the nodes that the scheduler still has; unless
@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -58,8 +58,9 @@ def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ())
     own = {(row.path, name) for row in rows for name in _names(row.on_nodes)}
     seen |= {node: _only_own(look.seen, own) for node, look in fresh.items()}
     used = map_.looks | {name: one for look in fresh.values() for name, one in look.looks.items()}
+    asked = {path: _asked(row, before, fresh) for path, row in login.items()}
     whole = _replaced(map_, tuple(seen[node] for node in _ordered(seen)), (*login.values(), *_grouped(rows)), used)
-    return _settled(whole)
+    return _remembered(_denied(whole, asked))
 
 
 def carried(new: Map, old: Map | None) -> Map:
@@ -85,7 +86,7 @@ def carried(new: Map, old: Map | None) -> Map:
             shared: Fact[bool] = unknown(why, settle=_settle(new))
             rows.append(msgspec.structs.replace(row, seen_from=row.on_nodes, shared=shared))
     looks = new.looks | {name: look for name, look in old.looks.items() if _node_of(name) in nodes}
-    return _settled(_replaced(new, old.instance.seen, (*login.values(), *rows), looks))
+    return _remembered(_replaced(new, old.instance.seen, (*login.values(), *rows), looks))
 
 
 def _is_same(above: Volume, row: Volume, look: Inside) -> bool:
@@ -193,41 +194,53 @@ def _bare(row: Volume) -> bytes:
     return msgspec.json.encode((facts, row.note), enc_hook=int)
 
 
-def _settled(map_: Map) -> Map:
-    """What follows from all looks together: volumes that no node sees, and the memory of the GPUs."""
-    seen = {row.node: row for row in map_.instance.seen if row.was_seen}
-    if not seen:
-        return map_
-    open_ = [
-        group.names
-        for group in map_.instance.nodes
-        if group.role == "compute" and not any(name in seen for name in _names(group.names))
-    ]
+def _asked(row: Volume, before: Mapping[str, NodeSeen], fresh: Mapping[str, Inside]) -> set[str]:
+    """The nodes that were asked for a volume of the login node; one that came later nobody was asked for."""
+    asked = {node for node, look in fresh.items() if row.path in look.asked or row.path in look.sharing}
+    # What is known of it from inside was asked of all that were looked at by then.
+    if _node_of(row.shared.by):
+        asked |= {node for node, seen in before.items() if seen.was_seen}
+    return asked
+
+
+def _denied(map_: Map, asked: Mapping[str, set[str]]) -> Map:
+    """The map with what follows for the login node's volumes from looks of nodes that do not see them."""
     here: dict[str, list[Volume]] = {}
     for row in map_.storage.volumes:
         if not row.on_login:
             here.setdefault(row.path, []).append(row)
-    volumes = []
-    for row in map_.storage.volumes:
-        if row.on_login and row.tier.value != "system" and row.path != "/" and row.shared.value is not True:
-            row = _unseen(map_, row, here.get(row.path, []), sorted(seen), open_)
-        volumes.append(row)
-    nodes = tuple(_with_memory(group, seen) for group in map_.instance.nodes)
-    instance = msgspec.structs.replace(map_.instance, nodes=nodes)
-    storage = msgspec.structs.replace(map_.storage, volumes=tuple(volumes))
-    return msgspec.structs.replace(map_, instance=instance, storage=storage)
+    volumes = [
+        _unseen(map_, row, here.get(row.path, []), asked.get(row.path, set()))
+        if row.on_login and not row.on_nodes and row.tier.value != "system" and row.path != "/"
+        else row
+        for row in map_.storage.volumes
+    ]
+    return msgspec.structs.replace(map_, storage=msgspec.structs.replace(map_.storage, volumes=tuple(volumes)))
 
 
-def _unseen(map_: Map, row: Volume, others: Sequence[Volume], seen: Sequence[str], open_: Sequence[str]) -> Volume:
-    if row.on_nodes:
-        return row
+def _unseen(map_: Map, row: Volume, others: Sequence[Volume], asked: set[str]) -> Volume:
     if unsure := [other.shared for other in others if other.shared.value is not False]:
         return msgspec.structs.replace(row, shared=unsure[0]) if row.shared.value is None else row
+    if not asked:
+        return row
+    open_ = [
+        group.names
+        for group in map_.instance.nodes
+        if group.role == "compute" and not any(name in asked for name in _names(group.names))
+    ]
+    first = _ordered(asked)[0]
     if not open_:
-        by = next((other.shared.by for other in others), f"{seen[0]}:tokens")
+        by = next((other.shared.by for other in others), f"{first}:tokens")
         return msgspec.structs.replace(row, shared=known(False, by))
-    why = f"{fold(seen)} does not see it, and {', '.join(open_)} was not looked at yet"
-    return msgspec.structs.replace(row, shared=unknown(why, settle=_settle(map_), by=f"{seen[0]}:tokens"))
+    why = f"{fold(asked)} does not see it, and {', '.join(open_)} was not looked at yet"
+    return msgspec.structs.replace(row, shared=unknown(why, settle=_settle(map_), by=f"{first}:tokens"))
+
+
+def _remembered(map_: Map) -> Map:
+    """The map with the memory of the GPUs that drivers told."""
+    seen = {row.node: row for row in map_.instance.seen if row.was_seen}
+    nodes = tuple(_with_memory(group, seen) for group in map_.instance.nodes)
+    return msgspec.structs.replace(map_, instance=msgspec.structs.replace(map_.instance, nodes=nodes))
 
 
 def _with_memory(group: NodeGroup, seen: dict[str, NodeSeen]) -> NodeGroup:

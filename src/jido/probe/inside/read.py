@@ -39,6 +39,7 @@ class Inside(msgspec.Struct, frozen=True):
         sharing: What the tokens say, by volume path.
         measured: Speeds, where they were asked for.
         looks: Every look that a fact may name, by ``NODE:LOOK``.
+        asked: Paths of the login node's volumes that were looked for there.
     """
 
     node: str
@@ -47,6 +48,7 @@ class Inside(msgspec.Struct, frozen=True):
     sharing: dict[str, Sharing] = {}
     measured: Measured = Measured({}, {})
     looks: dict[str, Look] = {}
+    asked: tuple[str, ...] = ()
 
 
 def inside(
@@ -61,6 +63,7 @@ def inside(
     returned: Sequence[str] = (),
     reach: Sequence[str] = (),
     cluster: str = "",
+    asked: Sequence[str] = (),
 ) -> Inside:
     """What one job saw; whatever the findings hold, it comes out.
 
@@ -75,6 +78,7 @@ def inside(
         returned: Paths of the login node's volumes in which it found this node's token in return.
         reach: The addresses that were to be reached, as ``HOST:PORT``.
         cluster: The cluster's name, for what a person could type next.
+        asked: Paths of the login node's volumes that were looked for there.
     """
     cleaned = {look: clean(finding) for look, finding in findings.items()}
     # What the node has beyond the usual paths is read where the look at the mount table is.
@@ -124,6 +128,7 @@ def inside(
         sharing=tokens.read(answers.text("tokens"), answers.text("peers"), returned, nodes or {}),
         measured=measure.read(answers.text("measure"), node, at),
         looks=looks,
+        asked=tuple(asked),
     )
 
 
