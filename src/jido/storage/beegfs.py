@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -51,7 +52,7 @@ class Beegfs(StorageKind):
     @classmethod
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
         """Read the CSV: exact bytes, and ``files`` are chunk files, several for one large file."""
-        settle = _TYPED.format(path=spot.mount or spot.path)
+        settle = _TYPED.format(path=shlex.quote(spot.mount or spot.path))
         answer = said_at(spot, _LOOK, findings, settle, "beegfs-ctl")
         if not isinstance(answer, Answer):
             return Told(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -48,7 +49,7 @@ class Btrfs(StorageKind):
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
         """Read ``qgroup show --raw``."""
         folder = spot.mine or spot.path
-        settle = _TYPED.format(path=folder)
+        settle = _TYPED.format(path=shlex.quote(folder))
         answer = said_at(spot, _LOOK, findings, settle, "btrfs")
         if not isinstance(answer, Answer):
             return Told(answer)

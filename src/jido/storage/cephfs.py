@@ -63,7 +63,7 @@ class Cephfs(StorageKind):
     @classmethod
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
         """Read the attributes."""
-        settle = _TYPED.format(path=spot.mine or spot.path)
+        settle = _TYPED.format(path=shlex.quote(spot.mine or spot.path))
         answer = said_at(spot, _LOOK, findings, settle, "getfattr or python3")
         if not isinstance(answer, Answer):
             return Told(answer)

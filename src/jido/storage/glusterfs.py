@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -36,7 +37,7 @@ class Glusterfs(StorageKind):
     @classmethod
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
         """A folder that ``df`` calls smaller than its volume is limited to that."""
-        settle = cls.quota_command.format(path=spot.mine or spot.path)
+        settle = cls.quota_command.format(path=shlex.quote(spot.mine or spot.path))
         answer = said_at(spot, _LOOK, findings, settle, "df")
         if not isinstance(answer, Answer):
             return Told(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
@@ -60,7 +61,7 @@ class Lustre(StorageKind):
     @classmethod
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
         """Read ``lfs quota -q``."""
-        settle = _TYPED.format(path=spot.path)
+        settle = _TYPED.format(path=shlex.quote(spot.path))
         answer = said_at(spot, _LOOK, findings, settle, "lfs")
         if not isinstance(answer, Answer):
             return Told(answer)

@@ -7,6 +7,7 @@ folder shows its limit as the size, also through NFS: where it is smaller than t
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 
 from jido.model.bundle import Finding, Part
@@ -50,7 +51,7 @@ def posix_quota(spot: Spot, findings: Mapping[str, Finding], now: float) -> Told
         findings: By look.
         now: When it was asked, seconds since the epoch.
     """
-    answer = at(spot, LOOK, findings, f"quota -w -p -v -f {spot.mount or spot.path}", "quota")
+    answer = at(spot, LOOK, findings, f"quota -w -p -v -f {shlex.quote(spot.mount or spot.path)}", "quota")
     if not isinstance(answer, Answer):
         return Told(answer)
     sections = split(answer.text)
@@ -63,7 +64,7 @@ def posix_quota(spot: Spot, findings: Mapping[str, Finding], now: float) -> Told
     # Said where the kernel keeps none for this mount, and, with ": none", where none is mine (quota-tools 4.06).
     if re.search(r": none\s*$|has no quota enabled", said, re.MULTILINE):
         return Told(absent(LOOK))
-    settle = f"quota -w -p -v -f {spot.mount}"
+    settle = f"quota -w -p -v -f {shlex.quote(spot.mount)}"
     if answer.code == 0 and not said.strip():
         return Told(unknown("quota told nothing of it", settle, LOOK))
     return Told(unknown(complaint(Answer("", said, answer.code)), settle, LOOK))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -45,7 +46,7 @@ class Zfs(StorageKind):
     @classmethod
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:
         """Read ``zfs get -Hp``: exact numbers, 0, ``none`` and ``-`` being no limit."""
-        settle = _TYPED.format(path=spot.source or spot.path)
+        settle = _TYPED.format(path=shlex.quote(spot.source or spot.path))
         answer = said_at(spot, _LOOK, findings, settle, "zfs")
         if not isinstance(answer, Answer):
             return Told(answer)
