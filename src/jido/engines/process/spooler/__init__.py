@@ -1,8 +1,9 @@
 """A small honest job queue for a machine without a scheduler, as one program for any Python >= 3.6.
 
-It travels as one text (``python3 - VERB ARGS``, the text on stdin), so it needs only the standard library. Verbs: ``inventory``, ``submit SPEC``, ``status IDS | --token T | --all``, ``cancel [--by WHO] IDS``,
-``signal ID SIG``. Each prints one JSON document; an error is ``{"error", "hint"}`` on stderr with exit code 1
-(the machine), 2 (a bad request) or 3 (a request that can never fit here). Sizes are bytes, times seconds.
+It travels as one text (``python3 - VERB ARGS``, the text on stdin), so it needs only the standard library. Verbs:
+``inventory``, ``submit SPEC``, ``status IDS | --token T | --all``, ``cancel [--by WHO] IDS``, ``signal ID SIG``.
+Each prints one JSON document; an error is ``{"error", "hint"}`` on stderr with exit code 1 (the machine), 2 (a bad
+request) or 3 (a request that can never fit here). Sizes are bytes, times seconds.
 
 Who does what:
 
