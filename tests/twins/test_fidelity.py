@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ patient = settings(
     phases=[Phase.generate],
     report_multiple_bugs=False,
 )
+
+# Folders of debootstrap trees with newer Slurms in them, as `twin up --root` takes them.
+TREES = os.environ.get("JIDO_TREES", "").split(":")
 
 
 def fields(kind: Any, path: str = "") -> Iterator[str]:
@@ -143,3 +147,19 @@ def test_a_probe_of_any_twin_brings_its_map_back(map_: Map, needs_parts: None, t
         assert differences(map_, probing.probe("generated").map) == []
     finally:
         api.down("generated")
+
+
+@pytest.mark.twin
+@pytest.mark.parametrize("tree", TREES)
+@settings(patient, max_examples=4)
+@given(map_=slurm_maps(accounting=False))
+def test_it_holds_on_other_slurms_too(tree: str, map_: Map, needs_parts: None, tmp_path: Path) -> None:
+    if not tree:
+        pytest.skip("JIDO_TREES names no debootstrap tree with another Slurm in it")
+    file = tmp_path / "map.yaml"
+    file.write_text(map_to_yaml(map_))
+    api.up(str(file), "elsewhere", root=tree)
+    try:
+        assert differences(map_, probing.probe("elsewhere").map) == []
+    finally:
+        api.down("elsewhere")

@@ -60,17 +60,18 @@ _VOLUMES = {
 
 
 @st.composite
-def slurm_maps(draw: DrawFn, nodes: int = 9, *, ailing: bool = True) -> Map:
+def slurm_maps(draw: DrawFn, nodes: int = 9, *, accounting: bool = True, ailing: bool = True) -> Map:
     """The map of a cluster under Slurm, as a probe of its login node would bring it.
 
     Args:
         draw: Hypothesis's.
         nodes: How many nodes there are at most.
+        accounting: Whether some may have an accounting database.
         ailing: Whether some of them may be down or drained.
     """
     groups = draw(_groups(nodes))
     names = [name for group in groups for name in expand(group.names)]
-    accounting = draw(st.booleans())
+    accounting = accounting and draw(st.booleans())
     rules = draw(_qos()) if accounting else ()
     accounts = draw(_some(_ACCOUNTS, least=1)) if accounting else ()
     mine = draw(_associations(accounts, rules)) if accounting else ()
