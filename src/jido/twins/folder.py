@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jido.errors import InputError, TwinError
-from jido.twins import people
+from jido.twins import people, processes
 
 # Its presence says that the folder is a twin's, so that nothing else is ever removed.
 MARK = "twin.json"
@@ -128,11 +129,23 @@ def remove(path: Path) -> None:
                 mode = where.lstat().st_mode
                 if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
                     where.chmod(mode | 0o700)
-        shutil.rmtree(path)
+        # A daemon that has just been killed may have had a file on its way into a folder that was empty a moment ago.
+        if not processes.until(lambda: _gone(path), within=2.0):
+            shutil.rmtree(path)
     except OSError as error:
         if isinstance(error, PermissionError) and people.remove_as_root_inside(path):
             return
         raise TwinError(f"cannot remove {path}", cause=str(error), hint="remove it by hand") from error
+
+
+def _gone(path: Path) -> bool:
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        return False
+    return True
 
 
 def write(path: Path, text: str | bytes, *, secret: bool = False) -> None:
