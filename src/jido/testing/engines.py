@@ -22,7 +22,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,82 +32,14 @@ import pytest
 from jido.engines.base import Engine, Inventory, Placement, Verdict
 from jido.errors import InputError, JidoError, SchedulerDown, SchedulerMissing
 from jido.model.bundle import Finding
-from jido.model.command import Ask, Command, Reply
+from jido.model.command import Ask, Reply
 from jido.model.job import JobSpec, Resources, Sighting, State, Submission
 from jido.model.limits import VERDICTS
 from jido.model.map import Map, Scheduling
+from jido.testing.purity import FORBIDDEN, imported, reads_clock_or_file, watched
+from jido.testing.replies import GARBAGE, HOSTILE, TOKEN, Said
 
-TOKEN = "jido-0123456789abcdef"  # noqa: S105 - a run's name, no secret
-
-HOSTILE = (
-    "two words",
-    "it's",
-    'say "hi"',
-    "$(touch pwned)",
-    "`touch pwned`",
-    "back\\slash",
-    "line\nbreak",
-    "100%j",
-    "# comment",
-    "-rf",
-    "지도 한글",
-    "\x1b[31m",
-    "",
-)
-
-GARBAGE = (
-    b"",
-    b"\n",
-    b"\x00",
-    b"\xff\xfe\x80",
-    b"0",
-    b"done",
-    b"COMPLETED\n",
-    b"=====\n",
-    b"{",
-    b"[]",
-    b'{"jobs": null}',
-    b"null",
-    b"Welcome!\n*** maintenance on Friday = bad ***\n",
-    b"\x1e\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\n\x1eend\n",
-    b"a=b c=d " * 1000,
-    "지도 = 한글\n".encode(),
-    b"9" * 5000,
-    b"[[[[1-9999999999]",
-)
-
-_FORBIDDEN = {
-    *("subprocess", "multiprocessing", "threading", "concurrent", "asyncio", "signal"),
-    *("socket", "ssl", "select", "http", "urllib", "requests", "httpx", "paramiko", "asyncssh"),
-    *("time", "shutil", "tempfile"),
-}
-_CLOCKS = frozenset({"now", "utcnow", "today", "time"})
-
-
-class Said(msgspec.Struct, frozen=True):
-    """A recorded reply.
-
-    Attributes:
-        code: Exit code; None when it was stopped at its time limit.
-        stdout: What it printed.
-        stderr: What it complained of.
-    """
-
-    code: int | None
-    stdout: str = ""
-    stderr: str = ""
-
-    def to(self, command: Command) -> Reply:
-        """As the answer to a command."""
-        return Reply(command, "recording", self.code, _bytes(self.stdout), _bytes(self.stderr), at=1e9)
-
-    def finding(self) -> Finding:
-        """As what one look of a bundle brought."""
-        return Finding(self.code, _bytes(self.stdout), _bytes(self.stderr))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+__all__ = ["GARBAGE", "HOSTILE", "TOKEN", "EngineContract", "Said"]
 
 
 class EngineContract:
@@ -157,20 +88,16 @@ class EngineContract:
     def test_its_code_has_no_means_to_act(self) -> None:
         for file, tree in self._sources():
             for node in ast.walk(tree):
-                for name in _imported(node):
-                    assert name.split(".")[0] not in _FORBIDDEN, f"{file}:{node.lineno} imports {name}"  # type: ignore[attr-defined]
+                for name in imported(node):
+                    assert name.split(".")[0] not in FORBIDDEN, f"{file}:{node.lineno} imports {name}"  # type: ignore[attr-defined]
                 if isinstance(node, ast.Call):
-                    assert not _reads_clock_or_file(node), f"{file}:{node.lineno} reads a clock or a file"
+                    assert not reads_clock_or_file(node), f"{file}:{node.lineno} reads a clock or a file"
 
     def test_composing_and_reading_does_nothing(self) -> None:
-        done: list[str] = []
-        _WATCH.append(done)
-        try:
+        with watched() as done:
             for ask in self._asks():
                 for garbage in GARBAGE[:6]:
                     _quietly(ask, Reply(ask.command, "nowhere", 1, garbage, garbage))
-        finally:
-            _WATCH.remove(done)
         assert done == []
 
     def test_it_says_the_same_twice(self) -> None:
@@ -441,36 +368,6 @@ class EngineContract:
         for file in sorted(here.parent.glob("*.py")) if here.name == "__init__.py" else [here]:
             if file.name not in self.programs:
                 yield file.name, ast.parse(file.read_text("utf-8"))
-
-
-def _imported(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        yield node.module
-
-
-def _reads_clock_or_file(node: ast.Call) -> bool:
-    if isinstance(node.func, ast.Name):
-        return node.func.id in ("open", "input", "exec", "eval")
-    return isinstance(node.func, ast.Attribute) and (
-        (node.func.attr in _CLOCKS and not node.args)
-        or node.func.attr in ("read_text", "write_text", "system", "popen")
-    )
-
-
-# An audit hook stays for the life of the process: one, that tells whoever is watching.
-_WATCH: list[list[str]] = []
-_ACTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "socket.connect"})
-
-
-def _hook(event: str, _arguments: tuple[object, ...]) -> None:
-    if event in _ACTS:
-        for done in _WATCH:
-            done.append(event)
-
-
-sys.addaudithook(_hook)
 
 
 def _quietly(ask: Ask[Any], reply: Reply) -> Any:
