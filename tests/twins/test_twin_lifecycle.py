@@ -1,5 +1,6 @@
 """Up, look, down: twice, at once, after a crash; and nothing is left."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -185,3 +186,15 @@ def test_a_starter_that_is_killed_leaves_nothing_that_down_does_not_find(folder:
     assert processes.is_alive(record.keeper)
     assert down(folder) is True
     assert not processes.is_alive(record.keeper)
+    # A machine that was just starting when the keeper died must not live on; its outer bwrap names the folder.
+    assert processes.until(lambda: not _naming(folder), within=5), _naming(folder)
+
+
+def _naming(folder: Path) -> list[str]:
+    """Living processes with a folder in their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(folder).encode() in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+    return found

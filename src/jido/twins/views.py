@@ -40,7 +40,20 @@ def outer(folder: Path, spec: TwinSpec, ids: Range | None) -> list[str]:
     # The keeper mounts the twin's volumes; a machine's bwrap takes the capability away again.
     single = ["--uid", str(spec.uid), "--gid", str(spec.uid), "--cap-add", "CAP_SYS_ADMIN"]
     who = ["--cap-add", "ALL"] if ids else single
-    options = ["--unshare-user", *who, "--unshare-pid", "--unshare-ipc", "--dev-bind", "/", "/", "--proc", "/proc"]
+    # The keeper is the namespace's first process itself: the kernel then ends all others with it. bwrap's own first
+    # process would wait for a machine that was just starting when the keeper died, and so missed its parent's death.
+    options = [
+        "--unshare-user",
+        *who,
+        "--unshare-pid",
+        "--as-pid-1",
+        "--unshare-ipc",
+        "--dev-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+    ]
     options += ["--bind", "/proc", str(folder / "run/proc")]
     for entry in _ETC:
         if (Path(spec.root) / "etc" / entry).is_dir():
