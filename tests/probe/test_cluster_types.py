@@ -132,6 +132,7 @@ def test_the_looks_are_made_by_a_real_shell_with_toy_services(tmp_path: Path) ->
     )
     question = bundle(service_looks())
     question.command.env.update({"HADOOP_CONF_DIR": str(conf), "PATH": f"{tools}:{os.environ['PATH']}"})
+    question.command.env["KUBECONFIG"] = str(conf / "core-site.xml")
     found = services(Answers(ask(Local(), question), {}))
     mine = [one for one in found if one.by != SERVERS]
     assert sorted(mine, key=lambda one: one.evidence) == [
