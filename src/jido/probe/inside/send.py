@@ -102,8 +102,11 @@ up() {{ {{ read -r t _ </proc/uptime; }} 2>/dev/null || t=$(date +%s); }}
 up; began=$t
 true >began
 child=
-trap '{away}
-true >gone' EXIT
+away() {{
+{away}
+true >gone
+}}
+trap 'away 2>/dev/null' EXIT
 trap 'kill "$child" 2>/dev/null; exit 143' TERM INT
 for step in {steps}; do
   sh "../$step" >"found.$step" 2>"err.$step" </dev/null &
@@ -112,6 +115,8 @@ for step in {steps}; do
 done
 cat {found} >found.new
 up; echo "$began $t ${{SLURM_CPUS_ON_NODE:-${{NCPUS:-${{NSLOTS:-{cpus}}}}}}}" >cost
+# Before what was found can be fetched, because whoever fetches it takes this folder away, and its list of tokens.
+away
 mv found.new found
 """
 
