@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from jido.testing.sshd import Server, sshd_path
 from jido.transports.base import Transport
 from jido.transports.local import Local
 from jido.transports.openssh import OpenSSH
+
+# Whoever starts the tests in the background (`scripts/test &`) leaves them deaf to Ctrl-C, and so all they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Found once: a test may take everything off the PATH.
 _SSH = shutil.which("ssh") or "ssh"

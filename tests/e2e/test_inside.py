@@ -116,9 +116,14 @@ def test_shared_is_proved_and_a_nodes_own_disks_are_its_own(fresh: Person) -> No
         in fresh.types("probe", "jeju").stderr
         + fresh.types("init", "--on", "jeju", "--name", "before", "--dry-run").stdout
     )
-    fresh.types("probe", "jeju", "--compute", "--all-nodes")
-    found = rows(fresh.json("show", "jeju"))
     every = "jeju-c1,jeju-g[1-2]"
+    # What only compute nodes have is settled among jobs that run at the same time: on a busy machine they may miss
+    # each other, which is then unknown, and the next look settles it.
+    for _ in range(4):
+        fresh.types("probe", "jeju", "--compute", "--all-nodes")
+        found = rows(fresh.json("show", "jeju"))
+        if ("/local_datasets", "jeju-g[1-2]") in found:
+            break
     for path in ("/home", "/data", HOSTILE_WORK):
         shared = found[path, f"login,{every}"]["shared"]
         assert (shared["value"], shared["by"]) == (True, "jeju-c1:tokens")
