@@ -152,8 +152,9 @@ def test_two_jidos_at_once_each_get_their_own_run(person: Person) -> None:
     for process in both:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, out + err
-    person.types("wait")
-    runs = [run for run in person.json("ps")["runs"] if run["folder"] == str(person.folder)]
+    mine = [run for run in person.json("ps")["runs"] if run["folder"] == str(person.folder)]
+    person.types("wait", *(str(run["number"]) for run in mine))
+    runs = [person.run(run["number"]) for run in mine]
     assert {run["state"] for run in runs} == {"done"}
     assert len({run["job"] for run in runs}) == len({run["name"] for run in runs}) == 3
 
