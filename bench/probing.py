@@ -18,7 +18,7 @@ def measure(site: Site, rounds: int) -> Findings:
     applying = [part for part in parts if _applies(site, part)]
     words = site.ssh_words
 
-    def typed(lines: list[str]) -> None:
+    def typed(lines: list[str], words: list[str] = words) -> None:
         for line in lines:
             # Looks may well end with a code: what is not there is a finding.
             ssh = os.posix_spawnp("ssh", [*words, line], os.environ, file_actions=_QUIET)
@@ -57,6 +57,20 @@ def measure(site: Site, rounds: int) -> Findings:
             (f"its {len(every)} commands typed one by one, an `ssh` each", peer),
         ),
     ]
+    # sacctmgr waits some 40 ms for each message to slurmdbd, side by side as one by one: without it, the rest shows.
+    site.jido("twin", "up", "aurora", "--as", "bare", "--no-accounting")
+    site.jido("probe", "bare")
+    there, bare = _commands(parts, "bare"), site.ssh_words_of("bare")
+    ours, peer = in_turn(rounds, lambda: probing.probe("bare"), lambda: typed(there, bare))
+    found.figures.append(
+        Figure(
+            "the first on a twin without accounting",
+            ('connect("bare").probe()', ours),
+            (f"its {len(there)} commands typed one by one, an `ssh` each", peer),
+            1 / 8,
+        )
+    )
+    site.jido("twin", "down", "bare")
     execs = _execs(site)
     found.counts.append(Count("remote execs of a probe", str(execs), "at most 2", execs <= 2))
     return found
@@ -69,9 +83,9 @@ _QUIET = [
 ]
 
 
-def _commands(parts: list[Part]) -> list[str]:
+def _commands(parts: list[Part], name: str = "aurora") -> list[str]:
     """Each command that a person would type, by itself."""
-    partitions = [partition.name for partition in probing.newest("aurora").scheduling.partitions.value or ()]
+    partitions = [partition.name for partition in probing.newest(name).scheduling.partitions.value or ()]
     commands = []
     for part in parts:
         for command in part.command.split("; ") if part.typed else [part.command]:

@@ -39,7 +39,12 @@ class Site:
     @property
     def ssh_words(self) -> list[str]:
         """Plain ssh over the connection that jido opened, as a person with ControlMaster in her config has it."""
-        return ["ssh", "-F", str(self.config), "-o", f"ControlPath={self.socket}", "aurora"]
+        return self.ssh_words_of("aurora")
+
+    def ssh_words_of(self, name: str) -> list[str]:
+        """The same for any twin of the site."""
+        config = self.home / f"state/twins/{name}/ssh_config"
+        return ["ssh", "-F", str(config), "-o", f"ControlPath={self.socket_of(name)}", name]
 
     @property
     def config(self) -> Path:
@@ -53,11 +58,14 @@ class Site:
 
     @property
     def socket(self) -> Path:
-        code = "from jido.config import clusters, places; from jido.transports.openssh import OpenSSH;"
-        code += "print(OpenSSH(clusters.get('aurora'), places.runtime(), 'aurora').control)"
         if not hasattr(self, "_socket"):
-            self._socket = Path(quietly([PYTHON, "-c", code], env=self.env).strip())
+            self._socket = self.socket_of("aurora")
         return self._socket
+
+    def socket_of(self, name: str) -> Path:
+        code = "import sys; from jido.config import clusters, places; from jido.transports.openssh import OpenSSH;"
+        code += "name = sys.argv[1]; print(OpenSSH(clusters.get(name), places.runtime(), name).control)"
+        return Path(quietly([PYTHON, "-c", code, name], env=self.env).strip())
 
 
 @contextmanager
@@ -76,7 +84,7 @@ def twin() -> Iterator[Site]:
         yield site
     finally:
         runtime = site.socket.parent if site.config.exists() else None
-        site.jido("twin", "down", "aurora")
+        site.jido("twin", "down", "--all")
         shutil.rmtree(folder)
         if runtime:
             shutil.rmtree(runtime, ignore_errors=True)
