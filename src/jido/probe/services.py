@@ -98,7 +98,7 @@ has qstat && svc pbs qstat -B
 has qconf && svc gridengine qconf -sss
 has lsid && svc lsf lsid
 has flux && svc flux flux getattr size
-has kubectl && [ -n "$KUBECONFIG$(ls "$HOME/.kube/config")" ] &&
+has kubectl && { [ -n "$KUBECONFIG" ] || [ -r "$HOME/.kube/config" ]; } &&
   svc kubernetes kubectl get --raw /version --request-timeout=3s
 { has hdfs || has yarn; } && svc hadoop hadoop_
 has spark-submit && svc spark spark_
