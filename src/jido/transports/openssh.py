@@ -244,14 +244,17 @@ class OpenSSH:
         Raises:
             TransportError: It could not be opened; nothing was executed.
         """
-        if self.control.exists():
+        if self.control.is_socket():
             return
         self._place()
         # Many commands that begin at once open one connection, not one each: sshd drops some of too many at once.
         with self.control.with_name(f"{self.control.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if self.control.exists():
+            if self.control.is_socket():
                 return
+            if self.control.is_file():
+                # What is no socket in our own folder is rubbish, and ssh would stumble over it.
+                self.control.unlink(missing_ok=True)
             words = [*ssh_words(self.to, self.control), "-f", "-N", "--", self.to.host]
             try:
                 with _client():
