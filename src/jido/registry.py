@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 ENGINES: dict[str, Row] = {
+    "pbs": Row("jido.engines.pbs:Pbs", "OpenPBS, PBS Pro and Torque"),
     "process": Row("jido.engines.process:Process", "a queue of jido's own, for machines without a scheduler"),
     "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
 }

@@ -10,7 +10,6 @@ from jido.model.agreement import contradictions, is_same_model
 from jido.model.facts import absent, known
 from jido.model.map import Bytes, Gpu, Instance, Map, NodeGroup
 from jido.model.seen import Device, NodeSeen
-from jido.model.waiting import in_words
 
 G = 1024**3
 
@@ -66,19 +65,3 @@ def test_equal_contradictions_are_told_once() -> None:
     assert told(memory=known(32 * G, "x")) == [
         "g[1-2]: the scheduler hands out 64G of memory, and the machine has 32G"
     ]
-
-
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        ("Resources", "Resources: what it asks for is in use"),
-        ("(Priority)", "Priority: other jobs come first"),
-        ("QOSMaxJobsPerUserLimit", "QOSMaxJobsPerUserLimit: a limit of the QoS is reached"),
-        ("ReqNodeNotAvail, UnavailableNodes:g1", "ReqNodeNotAvail, UnavailableNodes:g1: the node is not available"),
-        ("SomethingNew", "SomethingNew"),
-        ("None", "no reason is told yet"),
-        ("", "no reason is told yet"),
-    ],
-)
-def test_a_reason_is_told_in_words(reason: str, words: str) -> None:
-    assert in_words(reason) == words

@@ -34,9 +34,11 @@ class Part(msgspec.Struct, frozen=True):
         quick: The same for a condition that touches no file system and so cannot hang: a hundred questions that do
             not apply cost nothing.
         typed: The command as a person would type it; empty where that is `script`.
-        after: Looks of the same bundle, standing before this one, whose ends it waits for; what they printed are
+        after: Looks of the same bundle, standing before this one, at whose ends it is started; what they printed are
             the files ``$1``, ``$2`` ... of its script, so that nothing has to be asked twice. Its own limit counts
             from the start of the bundle.
+        waits: That it waits for a server's answers rather than works, or that slow ones wait for it. Those stand
+            first in a bundle, and all others give way to them.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Part(msgspec.Struct, frozen=True):
     quick: str = ""
     typed: str = ""
     after: tuple[str, ...] = ()
+    waits: bool = False
 
     @property
     def command(self) -> str:
@@ -99,6 +102,17 @@ exec 3<>"$j_d/ends"
 j_now() { { read -r j_t j_r </proc/uptime; } 2>/dev/null || j_t=$(date +%s); }
 j_end() { j_now; echo "$2 $j_a $j_t" >"$j_d/$1.end"; echo "$1" >&3; }
 j_now; j_start=$j_t; j_left={count}; j_no=
+j_first() {
+  j_n=$1; shift; j_c=0
+  for j_i; do case " $j_no " in *" $j_i "*) ;; *) j_c=$((j_c + 1));; esac; done
+  eval "j_w$j_n=$j_c"; [ "$j_c" -gt 0 ] || "j_run$j_n"
+}
+j_next() {
+  for j_n; do
+    eval "j_w$j_n=\\$((j_w$j_n - 1)) j_b=\\${j_g$j_n-}; j_c=\\$j_w$j_n"
+    [ "$j_c" -gt 0 ] || [ -n "$j_b" ] || "j_run$j_n"
+  done
+}
 """
 
 # The outer branch reports, the inner one is the look: whatever it does to itself, its end is seen.
@@ -106,6 +120,12 @@ _LOOK = """\
 ( j_now; j_a=$j_t; j_c=127; if {needs}; then
 (eval {script}) 3>&- >"$j_d/{n}.out" 2>"$j_d/{n}.err"; j_c=$?; fi; j_end {n} "$j_c" ) >/dev/null 2>&1 </dev/null &
 j_p{n}=$!
+"""
+# One that waits for others is started by whoever counts their ends: nobody has to look again and again.
+_LATER = """\
+j_run{n}() {{
+{look}}}
+j_first {n} {before}
 """
 _QUICK = """\
 if {quick}; then
@@ -116,12 +136,6 @@ if {quick}; then
 # no notice is killed; a second later all of it is killed and counted as ended. They are found by their parents, as
 # job control, which would group them, is not to be had in every shell without a terminal.
 _ALARMS = """\
-j_after() {
-  for j_i; do
-    case " $j_no " in *" $j_i "*) continue;; esac
-    until [ -s "$j_d/$j_i.end" ]; do sleep 0.05 2>/dev/null || sleep 1; done
-  done
-}
 j_family() {
   ps -A -o pid= -o ppid= 2>/dev/null || for j_f in /proc/[0-9]*/stat; do
     { read -r j_l <"$j_f"; } 2>/dev/null || continue
@@ -139,7 +153,7 @@ j_late() {
     done <"$j_d/family"
     echo >"$j_d/$j_i.late"; j_any=1
     if [ "$j_s" = KILL ]; then
-      kill -KILL $j_k 2>/dev/null; eval "j_g$j_i=1"; j_left=$((j_left - 1))
+      kill -KILL $j_k 2>/dev/null; eval "j_g$j_i=1"; j_left=$((j_left - 1)); j_ended "$j_i"
     else j_k=${j_k#"$j_o"}; eval "j_k$j_i=\\$j_k"; kill -TERM $j_k 2>/dev/null; fi
   done
 }
@@ -161,7 +175,7 @@ while [ "$j_left" -gt 0 ]; do
 {cases}
     *) eval "j_b=\\${{j_g$j_m-}} j_k=\\${{j_k$j_m-}}"
       [ -z "$j_k" ] || kill -KILL $j_k 2>/dev/null
-      [ -n "$j_b" ] || j_left=$((j_left - 1));;
+      [ -n "$j_b" ] || {{ j_left=$((j_left - 1)); j_ended "$j_m"; }};;
   esac
 done
 kill "$j_clock" 2>/dev/null
@@ -198,6 +212,10 @@ exit 0
 }}
 """
 
+# Each of a server's answers is taken up as soon as it comes, however busy the other looks keep a small machine (two
+# CPUs: 0.33 s instead of 0.39 s for a probe with three sacctmgr). On a login node, which is shared, low is polite.
+_GIVE_WAY = "renice -n 10 -p $$ >/dev/null 2>&1\n"
+
 MISSING = 127
 
 
@@ -214,29 +232,30 @@ def bundle(parts: Sequence[Part], *, common: str = "", mark: str | None = None) 
         the noise swallowed, has code None; what it had printed by then is kept.
     """
     mark = mark or f"jido-{os.urandom(8).hex()}"
+    names = tuple(part.name for part in parts)
+    waiting: dict[str, list[str]] = {}
     lines = [_PROLOGUE.replace("{count}", str(len(parts))), _ALARMS, common, "\n"]
     for number, part in enumerate(parts):
+        if number and parts[number - 1].waits and not part.waits:
+            lines.append(_GIVE_WAY)
         needs = f"{{ {part.needs}; }} >/dev/null 2>&1" if part.needs else ":"
-        script = _after(part, parts[:number]) + part.script
+        before = [str(names.index(name)) for name in part.after]
+        files = "".join(f' "$j_d/{other}.out"' for other in before)
+        script = f"set --{files}\n{part.script}" if before else part.script
         look = _LOOK.format(n=number, needs=needs, script=shlex.quote(script))
+        if before:
+            look = _LATER.format(n=number, look=look, before=" ".join(before))
+        for other in before:
+            waiting.setdefault(other, []).append(str(number))
         lines.append(_QUICK.format(quick=part.quick, look=look, n=number) if part.quick else look)
+    ends = "".join(f" {other}) j_next {' '.join(numbers)};;" for other, numbers in waiting.items())
+    lines.append(f"j_ended() {{ case $1 in{ends} *) ;; esac; }}\n")
     alarms, cases, deadline = _clock(parts)
     lines.append(_WAIT.format(alarms=alarms, cases=cases))
     lines.append(_EPILOGUE.format(count=len(parts), mark=mark))
     text = "".join(lines).encode("utf-8", "surrogateescape")
     command = Command(argv=("sh", "-s"), stdin=text, timeout=deadline + 30)
-    names = tuple(part.name for part in parts)
     return Ask(command=command, parse=lambda reply: _read(reply, names, mark))
-
-
-def _after(part: Part, before: Sequence[Part]) -> str:
-    """The words that wait for other looks and name what they printed."""
-    if not part.after:
-        return ""
-    names = [other.name for other in before]
-    numbers = [str(names.index(name)) for name in part.after]
-    files = " ".join(f'"$j_d/{number}.out"' for number in numbers)
-    return f"j_after {' '.join(numbers)}; set -- {files}\n"
 
 
 def _clock(parts: Sequence[Part]) -> tuple[str, str, float]:

@@ -6,6 +6,9 @@ from enum import Enum
 
 import msgspec
 
+from jido.model.chain import After
+from jido.model.sweep import Sweep
+
 
 class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a job asks for; None leaves it to the cluster's default.
@@ -53,16 +56,27 @@ class JobSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         argv: The command, exact.
         resources: What it asks for.
         env: Variables for the command.
-        requirements: Path in the code of a pip requirements file its environment is built from.
         stage: Datasets to bring to the node's local disk.
+        sweep: Set where the job is many tasks.
+        launch: How its processes are started where it has several: ``tasks``, ``torchrun``, ``mpi`` or ``none``;
+            empty where jido is to choose.
+        warn: Seconds before the time limit at which it is warned; None never.
+        warn_signal: What those of its processes are sent then that have a handler for it; empty is ``USR1``.
+        resume: How often it may be begun anew after its time limit, preemption or the loss of its node.
+        after: The runs that must have ended before it begins, by their numbers on the machine that submits it.
     """
 
     name: str
     argv: tuple[str, ...]
     resources: Resources = Resources()
     env: dict[str, str] = {}
-    requirements: str | None = None
     stage: tuple[str, ...] = ()
+    sweep: Sweep | None = None
+    launch: str = ""
+    warn: int | None = None
+    warn_signal: str = ""
+    resume: int = 0
+    after: tuple[After, ...] = ()
 
 
 class State(str, Enum):
@@ -127,6 +141,7 @@ class Sighting(msgspec.Struct, frozen=True, omit_defaults=True):
         submitted: Seconds since the epoch.
         started: Seconds since the epoch.
         ended: Seconds since the epoch.
+        folder: The folder it was submitted from; empty where that is not said.
         by: Which source said so: ``queue``, ``accounting``, ``run folder``.
     """
 
@@ -143,6 +158,7 @@ class Sighting(msgspec.Struct, frozen=True, omit_defaults=True):
     submitted: float | None = None
     started: float | None = None
     ended: float | None = None
+    folder: str = ""
     by: str = "queue"
 
 
@@ -154,9 +170,15 @@ class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
         refused: The engine's own words when it said no for certain.
         ambiguous: Why it is not known whether it was accepted.
         hint: The next step.
+        at: When it was handed over by the cluster's own clock, seconds since the epoch; None where not known.
+        later: The refusal is only for now: so many jobs are in the queue. The same job may be taken later.
+        taken: Of an array that was cut, how many tasks were accepted where the rest was `refused`; None is all.
     """
 
     id: str = ""
     refused: str = ""
     ambiguous: str = ""
     hint: str = ""
+    at: float | None = None
+    later: bool = False
+    taken: int | None = None

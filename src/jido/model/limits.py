@@ -92,6 +92,20 @@ class Association(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str = ""
 
 
+class SharedUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What everybody together uses now of bounds that they share.
+
+    Attributes:
+        account: The account; with a QoS, its jobs under that QoS.
+        qos: The QoS; empty for a bound of the account itself.
+        used: As much is used, of those bounds that there are.
+    """
+
+    account: str = ""
+    qos: str = ""
+    used: Limits = NO_LIMITS
+
+
 VERDICTS = ("open", "no access", "refused", "down", "not established")
 
 

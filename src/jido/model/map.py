@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from jido.model.facts import Fact, Look
-from jido.model.limits import Access, Association, ControlPlane, Qos
+from jido.model.limits import Access, Association, ControlPlane, Qos, SharedUse
 from jido.model.quota import Quota, Usage
 from jido.model.seen import NodeSeen, Speed
 from jido.model.units import Bytes as Bytes
@@ -213,6 +213,7 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
         quota: My limits there; absent where I have none.
         backup: Whether someone backs it up, in words.
         purge: When files are deleted, in words.
+        largest: Bytes of the largest dataset that the house allows there.
         speed: How fast it was when it was measured, by node.
         note: What a person should know.
         by: Where this row comes from, as `Fact.by`.
@@ -231,6 +232,7 @@ class Volume(msgspec.Struct, frozen=True, omit_defaults=True):
     quota: Fact[Quota] = UNSEEN
     backup: Fact[str] = UNSEEN
     purge: Fact[str] = UNSEEN
+    largest: Fact[Bytes] = UNSEEN
     speed: tuple[Speed, ...] = ()
     note: str = ""
     by: str = ""
@@ -294,6 +296,7 @@ class QueuedJob(msgspec.Struct, frozen=True, omit_defaults=True):
         nodes: How many nodes it has or asks for.
         cpus: How many CPUs it has or asks for.
         gpus: How many GPUs it has or asks for; None where the scheduler does not tell.
+        on: The nodes it runs on, bracket notation; empty while it waits, or where the scheduler does not tell.
     """
 
     id: str
@@ -306,6 +309,7 @@ class QueuedJob(msgspec.Struct, frozen=True, omit_defaults=True):
     nodes: int = 1
     cpus: int = 0
     gpus: int | None = 0
+    on: str = ""
 
 
 class Now(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -315,6 +319,7 @@ class Now(msgspec.Struct, frozen=True, omit_defaults=True):
         at: When, seconds since the epoch.
         nodes: Nodes as the scheduler sees them.
         queue: My jobs.
+        shared: What everybody uses of bounds that they share with me; absent where nothing of the kind is kept.
         free: Free bytes by volume path.
         free_inodes: Free files by volume path.
         used: What counts against my quota, by volume path.
@@ -324,6 +329,7 @@ class Now(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
     nodes: Fact[tuple[NodeNow, ...]] = UNSEEN
     queue: Fact[tuple[QueuedJob, ...]] = UNSEEN
+    shared: Fact[tuple[SharedUse, ...]] = UNSEEN
     free: dict[str, int] = {}
     free_inodes: dict[str, int] = {}
     used: dict[str, Usage] = {}

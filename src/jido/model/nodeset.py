@@ -35,7 +35,7 @@ def _split(text: str) -> list[str]:
 def _ranges(text: str, whole: str) -> Iterator[str]:
     for piece in text.split(","):
         low, dash, high = piece.strip().partition("-")
-        if not (low + high).isascii() or not low.isdigit() or (dash and not high.isdigit()):
+        if not (low + high).isascii() or not low.isdecimal() or (dash and not high.isdecimal()):
             raise InputError(f"cannot read {whole!r} as a node set", cause=f"{piece!r} is not a range")
         size = int(high or low) - int(low)
         if not 0 <= size < _MOST:

@@ -9,9 +9,10 @@ from typing import Literal
 import msgspec
 
 from jido.model.facts import known
-from jido.model.map import Map, Storage, Volume
+from jido.model.map import Bytes, Map, Storage, Volume
+from jido.model.units import parse_size
 
-Kind = Literal["", "backup", "purge"]
+Kind = Literal["", "backup", "purge", "largest"]
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,7 +22,7 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
         text: In the person's words.
         on: The day it was told.
         about: The path of a volume or the name of a partition; empty is the whole cluster.
-        kind: ``backup`` or ``purge`` when it settles that fact of a volume; empty for free words.
+        kind: ``backup``, ``purge`` or ``largest`` when it settles that fact of a volume; empty for free words.
     """
 
     text: str
@@ -66,6 +67,8 @@ def _volume(volume: Volume, notes: Sequence[Note]) -> Volume:
             volume = msgspec.structs.replace(volume, backup=known(note.text, "told"))
         elif note.kind == "purge":
             volume = msgspec.structs.replace(volume, purge=known(note.text, "told"))
+        elif note.kind == "largest":
+            volume = msgspec.structs.replace(volume, largest=known(Bytes(parse_size(note.text)), "told"))
         else:
             words = f"{note.text} (told on {note.on})"
             if words not in volume.note:

@@ -73,10 +73,10 @@ class NodeSeen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Speed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How fast a volume was, once, from one node.
+    """How fast a volume was, once, from one node; or how fast it is said to be.
 
     Attributes:
-        node: Measured on.
+        node: Measured on; empty where nobody measured.
         at: When, seconds since the epoch.
         write: Bytes a second, sequential, past the page cache.
         read: Bytes a second, sequential, past the page cache.
@@ -86,9 +86,10 @@ class Speed(msgspec.Struct, frozen=True, omit_defaults=True):
         bytes: Size of the file that was written and read.
         files: How many small files.
         took: Seconds in all.
+        by: Who said it where it was not measured: ``public``, ``estimate`` or ``told``.
     """
 
-    node: str
+    node: str = ""
     at: float = 0.0
     write: float | None = None
     read: float | None = None
@@ -98,3 +99,4 @@ class Speed(msgspec.Struct, frozen=True, omit_defaults=True):
     bytes: int = 0
     files: int = 0
     took: float = 0.0
+    by: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
 
@@ -14,7 +15,6 @@ ROLES = {
     "checkpoints": "what training saves on the way",
     "results": "what comes home",
     "cache": "downloads and caches, kept off /home",
-    "envs": "environments, one per set of requirements",
     "runs": "one folder a run: its script, its claim, its end",
     "snapshots": "the exact code of runs, shared by runs of equal code",
 }
@@ -34,6 +34,15 @@ class Workspace(msgspec.Struct, frozen=True):
         if name not in ROLES:
             raise KeyError(name)
         return f"{self.root}/{name}"
+
+    @property
+    def store(self) -> str:
+        """What projects of mine share lies beside them: a project's own name never begins with a dot."""
+        return posixpath.join(posixpath.dirname(self.root), ".jido")
+
+    def environment(self, digest: str) -> str:
+        """Where the environments of one content lie, one for each kind of node, and who uses them."""
+        return f"{self.store}/envs/{digest}"
 
     def run(self, run: str) -> str:
         """The run folder."""

@@ -32,17 +32,19 @@ import pytest
 from jido.engines.base import Engine, Inventory, Placement, Verdict
 from jido.errors import InputError, JidoError, SchedulerDown, SchedulerMissing
 from jido.model.bundle import Finding
+from jido.model.chain import Before
 from jido.model.command import Ask, Reply
 from jido.model.job import JobSpec, Resources, Sighting, State, Submission
 from jido.model.limits import VERDICTS
 from jido.model.map import Map, Scheduling
 from jido.testing.purity import FORBIDDEN, imported, reads_clock_or_file, watched
+from jido.testing.reading import ReadingContract
 from jido.testing.replies import GARBAGE, HOSTILE, TOKEN, Said
 
 __all__ = ["GARBAGE", "HOSTILE", "TOKEN", "EngineContract", "Said"]
 
 
-class EngineContract:
+class EngineContract(ReadingContract):
     """The suite.
 
     Attributes:
@@ -192,7 +194,7 @@ class EngineContract:
         whole = {name: said.finding() for name, said in self.looks.items()}
         quick = self.engine.now({name: whole[name] for name in names if name in whole}, 1e9)
         now = self.engine.inventory(whole, 1e9).now
-        assert (quick.at, quick.nodes, quick.queue) == (1e9, now.nodes, now.queue)
+        assert (quick.at, quick.nodes, quick.queue, quick.shared) == (1e9, now.nodes, now.queue, now.shared)
         assert self.engine.now({}, 1e9).nodes.state == "unknown"
 
     # -- it submits ---------------------------------------------------------------------------------------------
@@ -264,7 +266,8 @@ class EngineContract:
                 assert all(line.startswith("#") and not set(line) & set("\n\r\0") for line in lines)
 
     def test_the_job_learns_who_it_is(self) -> None:
-        assert set(self.engine.job_environment()) == {"JIDO_JOB_ID", "JIDO_RESTART", "JIDO_NODES"}
+        told = set(self.engine.job_environment())
+        assert told - {"JIDO_CPUS", "JIDO_POSITION"} == {"JIDO_JOB_ID", "JIDO_RESTART", "JIDO_NODES"}
 
     # -- it watches ---------------------------------------------------------------------------------------------
 
@@ -296,23 +299,24 @@ class EngineContract:
             for garbage in GARBAGE:
                 for code in (0, 1, None):
                     found = ask and _quietly(ask, Reply(ask.command, "nowhere", code, garbage, b""))
-                    for seen in (found or {}).values():
-                        assert isinstance(seen, Sighting)
-                        assert not seen.state.good, garbage
+                    for one in (found or {}).values():
+                        for seen in one if isinstance(one, tuple) else (one,):
+                            assert isinstance(seen, Sighting)
+                            assert not seen.state.good, garbage
 
     def test_it_remembers_ended_jobs(self) -> None:
         ask = self.engine.history([*self.in_memory, "424242"], 0.0)
         if ask is None or self.memory is None:
             pytest.skip("no memory recorded")
         found = ask.parse(self.memory.to(ask.command))
-        assert {id_: seen.state for id_, seen in found.items()} == dict(self.in_memory)
+        assert {id_: seen[-1].state for id_, seen in found.items()} == dict(self.in_memory)
 
     def test_it_forgets_what_is_older_than_the_run(self) -> None:
         ask = self.engine.history(list(self.in_memory), 4e9)
         if ask is None or self.memory is None:
             pytest.skip("no memory recorded")
         found = ask.parse(self.memory.to(ask.command))
-        assert all(seen.submitted is None for seen in found.values())
+        assert all(one.submitted is None for seen in found.values() for one in seen)
 
     # -- it plans and cancels -----------------------------------------------------------------------------------
 
@@ -358,7 +362,7 @@ class EngineContract:
         yield change(self.spec, name=word), self.place
         yield self.spec, change(self.place, folder=f"/data/{word}/runs/r1")
         yield self.spec, change(self.place, log=f"../../{word}.log")
-        yield self.spec, change(self.place, after=(word,))
+        yield self.spec, change(self.place, after=(Before(word),))
 
     def _sources(self) -> Iterator[tuple[str, ast.Module]]:
         module = inspect.getmodule(type(self.engine))

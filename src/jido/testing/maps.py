@@ -11,7 +11,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from jido.model.facts import absent, known
+from jido.model.facts import Fact, absent, known
 from jido.model.limits import NO_LIMITS, Association, Limits, Qos
 from jido.model.map import (
     UNSEEN,
@@ -30,6 +30,7 @@ from jido.model.map import (
     Volume,
 )
 from jido.model.nodeset import expand, fold
+from jido.model.quota import Quota
 
 _MIB = 1024**2
 _STEMS = ("n", "aurora-g", "GPU-Node-", "r1c2-n", "a-0-", "x86-64-", "tux", "n0x")
@@ -57,6 +58,11 @@ _VOLUMES = {
     "/project": "work",
     "/workspace": "work",
 }
+_LOCAL = ("/local_datasets", "/data2/local_datasets", "/scratch_local", "/nvme")
+_SHARED = ("nfs4", "lustre", "gpfs", "beegfs", "ceph", "fuse.glusterfs", "xfs")
+# Those whose limits a twin's user can ask for.
+_LIMITED = ("nfs4", "ceph", "fuse.glusterfs", "xfs")
+_SIZES = st.none() | st.integers(10, 10**8).map(lambda gib: Bytes(gib * 1024 * _MIB))
 
 
 @st.composite
@@ -96,7 +102,7 @@ def slurm_maps(draw: DrawFn, nodes: int = 9, *, accounting: bool = True, ailing:
             associations=known(mine, "slurm/associations") if accounting else absent("slurm/config"),
             qos_rules=known(rules, "slurm/qos") if accounting else absent("slurm/config"),
         ),
-        storage=draw(_storage()),
+        storage=draw(_storage(names)),
         now=Now(at=1.0, nodes=known(tuple(draw(_states(name, ailing)) for name in names), "slurm/nodes")),
     )
 
@@ -171,6 +177,7 @@ def _partitions(
         default_memory_per_gpu=memory if unit == "gpu" else None,
         default_memory_per_node=memory if unit == "node" else None,
         priority=draw(st.sampled_from([0, 1, 10, 65533])),
+        preempt=draw(st.sampled_from(["off", "off", "requeue", "cancel", "suspend"])),
         by="slurm/partitions",
     )
 
@@ -236,27 +243,63 @@ def _associations(draw: DrawFn, accounts: tuple[str, ...], rules: tuple[Qos, ...
 
 
 @st.composite
-def _storage(draw: DrawFn) -> Storage:
+def _storage(draw: DrawFn, names: list[str]) -> Storage:
     paths = draw(_some(tuple(_VOLUMES), most=4))
     rows = [Volume("/home", tier=known("home", "df/home"), mine=known("/home/u123", "df/home"), by="df/home")]
-    sizes = st.none() | st.integers(10, 10**8).map(lambda gib: Bytes(gib * 1024 * _MIB))
     if "/data/datasets" in paths:
         # A probe that finds the one finds the folder it is in.
         paths = tuple(dict.fromkeys((*paths, "/data")))
     for path in paths:
-        mine = known(f"{path}/u123", f"df{path}") if _VOLUMES[path] != "datasets" else absent(f"df{path}")
-        size = draw(sizes)
+        by = f"df{path}"
+        mine = known(f"{path}/u123", by) if _VOLUMES[path] != "datasets" else absent(by)
+        size, fs = draw(_SIZES), draw(st.none() | st.sampled_from(_SHARED))
+        most = size if fs in _LIMITED and mine.value else None
         rows.append(
             Volume(
                 path,
-                tier=known(_VOLUMES[path], f"df{path}"),
-                size=UNSEEN if size is None else known(size, f"df{path}"),
+                fs=UNSEEN if fs is None else known(fs, by),
+                source=known(f"server:/export{path}", by) if fs is not None and draw(st.booleans()) else UNSEEN,
+                tier=known(_VOLUMES[path], by),
+                size=UNSEEN if size is None else known(size, by),
+                inodes=known(draw(st.integers(10_000, 10**9)), by) if draw(st.booleans()) else UNSEEN,
                 shared=known(True, "told"),
                 mine=mine,
-                by=f"df{path}",
+                quota=draw(_quota(str(fs), str(mine.value), int(most))) if most is not None else UNSEEN,
+                by=by,
             )
         )
-    return Storage(tuple(sorted(rows, key=lambda row: row.path)))
+    for path in draw(_some(_LOCAL, most=2)):
+        # Disks of the nodes' own, of two makes.
+        for where in (names[::2], names[1::2]):
+            there: bool = draw(st.booleans())
+            if where and there:
+                size = draw(_SIZES)
+                rows.append(
+                    Volume(
+                        path,
+                        seen_from=fold(where),
+                        fs=known(draw(st.sampled_from(("ext4", "xfs", "btrfs"))), "told"),
+                        tier=known("local", "told"),
+                        size=UNSEEN if size is None else known(size, "told"),
+                        shared=known(False, "told"),
+                        mine=known(path, "told"),
+                        by="told",
+                    )
+                )
+    return Storage(tuple(sorted(rows, key=lambda row: (row.path, row.seen_from))))
+
+
+@st.composite
+def _quota(draw: DrawFn, fs: str, mine: str, size: int) -> Fact[Quota]:
+    """Limits as a user can learn them of that kind of file system."""
+    hard = Bytes(max(_MIB, size // 4096 // draw(st.integers(2, 50)) * 4096))
+    soft = draw(st.none() | st.just(Bytes(hard // 2 // 4096 * 4096)))
+    files = draw(st.none() | st.integers(1000, 10**6))
+    if fs in ("ceph", "fuse.glusterfs"):
+        return known(Quota("directory", mine, hard=hard), "quota")
+    limits = Quota("user", "u123", soft, hard, None, files)
+    of_lab = Quota("group", "lab 1", soft, hard, None, files)
+    return known(draw(st.sampled_from((limits, of_lab))), "quota")
 
 
 @st.composite

@@ -51,6 +51,8 @@ class Server:
     Args:
         folder: An existing folder; its path is the server's only trace on this machine.
         max_sessions: Sessions allowed on one connection, sshd's own default.
+        pam: Lines of a PAM service that asks for a second factor after the key, in a ``/etc/pam.d`` of the server's
+            own; needs bubblewrap. Empty is none: the key alone opens it.
 
     Attributes:
         home: The home folder its sessions see.
@@ -58,8 +60,9 @@ class Server:
         port: Where it listens, from the first `start` on.
     """
 
-    def __init__(self, folder: Path, max_sessions: int = 10) -> None:
+    def __init__(self, folder: Path, max_sessions: int = 10, pam: str = "") -> None:
         self.folder = folder
+        self.pam = pam
         self.max_sessions = max_sessions
         self.home = folder / "remote home"
         self.config = folder / "ssh_config"
@@ -145,7 +148,7 @@ class Server:
         mark = f"{_MARK}={self._tag}".encode()
         found = []
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
+            if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
                     if mark in (entry / "environ").read_bytes().split(b"\0"):
                         found.append(int(entry.name))
@@ -182,11 +185,12 @@ class Server:
             f"HostKey {quoted(folder / 'host_key')}",
             f"AuthorizedKeysFile {quoted(folder / 'authorized_keys')}",
             "PidFile none",
-            "UsePAM no",
+            f"UsePAM {'yes' if self.pam else 'no'}",
             "StrictModes no",
             "PermitRootLogin yes",
             "PasswordAuthentication no",
-            "KbdInteractiveAuthentication no",
+            f"KbdInteractiveAuthentication {'yes' if self.pam else 'no'}",
+            f"AuthenticationMethods publickey{',keyboard-interactive:pam' if self.pam else ''}",
             "PermitUserRC no",
             "UseDNS no",
             "LogLevel VERBOSE",
@@ -197,6 +201,10 @@ class Server:
             f"SetEnv HOME={quoted(folder / 'empty')}",
             f"ForceCommand /bin/sh {shlex.quote(str(folder / 'account'))}",
         ]
+        if self.pam:
+            # Its service has the program's name.
+            (folder / "pam.d").mkdir(exist_ok=True)
+            (folder / "pam.d" / "sshd").write_text(self.pam)
         (folder / "sshd_config").write_text("\n".join(lines) + "\n")
         self.config.write_text(
             f"Host {HOST}\n"
@@ -219,8 +227,11 @@ class Server:
         calm = ["-o", "PerSourcePenalties=no"]
         if subprocess.run([*words, *calm, "-t"], capture_output=True).returncode == 0:
             words += calm
+        own = ["bwrap", "--dev-bind", "/", "/", "--bind", str(self.folder / "pam.d"), "/etc/pam.d"]
+        if os.getuid() == 0:
+            own += ["--cap-add", "ALL"]
         self._process = subprocess.Popen(
-            [*words, "-D", "-E", str(self.folder / "log")],
+            [*(own if self.pam else ()), *words, "-D", "-E", str(self.folder / "log")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -116,6 +116,8 @@ class StorageContract:
             assert fs == fs.lower()
             assert self.kind.recognises(fs)
             assert self.kind.recognises(fs.upper())
+            assert self.kind.recognises(f"fuse.{fs}"), "its server may run in user space"
+            assert not fs.startswith("fuse."), "that is understood"
         assert not self.kind.recognises("no-such-fs")
 
     def test_the_command_it_tells_people_takes_a_path_or_nothing(self) -> None:
