@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import re
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.transports.terminal import typed
 
 from jido.config import places
 from jido.errors import HostKeyProblem, LoginNeeded
@@ -62,33 +58,7 @@ def at_a_terminal(server: Server, call: str, answers: list[tuple[str, str]], wit
         "    sys.exit(f'{type(error).__name__}: {error}')\n"
     )
     argv = [sys.executable, "-c", script, HOST, str(server.config), str(places.runtime())]
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(argv[0], argv)
-    seen, looked_from, code = b"", 0, None
-    deadline = time.monotonic() + within
-    try:
-        while True:
-            assert time.monotonic() < deadline, f"nothing more came after: {seen!r}"
-            if select.select([terminal], [], [], 0.1)[0]:
-                try:
-                    chunk = os.read(terminal, 4096)
-                except OSError:  # Linux: the other side is closed
-                    chunk = b""
-                if not chunk:
-                    break
-                seen += chunk
-            if answers and re.search(answers[0][0].encode(), seen[looked_from:]):
-                looked_from = len(seen)
-                os.write(terminal, answers.pop(0)[1].encode() + b"\n")
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
-        os.close(terminal)
-        if code is None:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-    assert not answers, f"was not asked {answers!r}, but saw {seen!r}"
-    return code, seen.decode("utf-8", "replace")
+    return typed(argv, answers, within)
 
 
 def test_login_asks_once_and_later_commands_do_not(locked: Server, transport: OpenSSH) -> None:

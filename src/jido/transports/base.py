@@ -81,6 +81,21 @@ class Transport(Protocol):
             (``HOST:`` or empty); None where rsync cannot be used over this transport.
         """
 
+    def pipe_to(self, host: str, port: int) -> Sequence[str] | None:
+        """How a TCP connection from that machine to another is made.
+
+        Args:
+            host: As that machine knows it; ``localhost`` is itself.
+            port: The port there.
+
+        Returns:
+            An argv whose standard input and output are the connection; it ends with it. None where this machine
+            makes the connection itself.
+
+        Raises:
+            TransportError: The machine could not be reached.
+        """
+
     def interactive(self, command: Command) -> int:
         """Run a command with this terminal attached and return its exit code; an empty argv is a login shell."""
 

@@ -81,6 +81,10 @@ class Local:
         """See `Transport.rsync_shell`: no shell, no prefix."""
         return (), ""
 
+    def pipe_to(self, host: str, port: int) -> Sequence[str] | None:
+        """See `Transport.pipe_to`: this machine makes it itself."""
+        return None
+
     def interactive(self, command: Command) -> int:
         """See `Transport.interactive`."""
         argv = command.argv or (os.environ.get("SHELL", "/bin/sh"), "-l")

@@ -4,6 +4,9 @@ The user's ``~/.ssh/config``, keys, agent, ProxyJump and known hosts are honoure
 `OpenSSH.login` and `OpenSSH.interactive` may ask the person anything; every other call says at once that a login is
 needed.
 
+A connection that may be dead is looked at, end to end, before it is used, and whenever a command is silent
+(`jido.transports.openssh_pulse`); one over which the look comes back is kept, however long a command takes.
+
 Opening the connection and using it are two steps. The first executes nothing, so that its failures are certain; the
 second never opens another connection, so that a command which did not begin either was not executed, and is tried
 again, or may have been, and is reported as `ConnectionLost`.
@@ -11,21 +14,24 @@ again, or may have been, and is reported as `ConnectionLost`.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from jido.errors import TransportError, Unreachable
+from jido.errors import ConnectionLost, TransportError, Unreachable
 from jido.model.command import Command, Reply
 from jido.model.destination import Destination
 from jido.transports.framing import Cutter, carried, checked, framed, posix_line
+from jido.transports.openssh_client import client, quietly
 from jido.transports.openssh_live import SSHLive
+from jido.transports.openssh_pulse import Pulse, heard
 from jido.transports.openssh_words import LONGEST_SOCKET, REFUSED, lost, not_executed, problem, silent, ssh_words
 
 T = TypeVar("T")
@@ -59,6 +65,7 @@ class OpenSSH:
         # a millisecond of import in every command.
         name = "".join(char for char in to.host if char.isascii() and char.isalnum())[:16]
         self.control = runtime / f"cm-{name}-{zlib.crc32(key.encode('utf-8', 'surrogateescape')):08x}"
+        self._pulse = Pulse(to, self.host, self.control)
 
     def run(self, command: Command) -> Reply:
         """See `Transport.run`."""
@@ -102,24 +109,21 @@ class OpenSSH:
         mark = os.urandom(6).hex()
         out, err = Cutter(mark), Cutter(mark)
         began, clock = time.time(), time.monotonic()
-        timed_out = False
-        try:
-            with _client():
-                done = subprocess.run(
-                    self._argv(framed(command, mark)),
-                    input=command.stdin,
-                    capture_output=True,
-                    timeout=command.timeout,
-                    start_new_session=True,
-                )
-            stdout, stderr = done.stdout, done.stderr
-        except subprocess.TimeoutExpired as error:
-            stdout, stderr, timed_out = error.stdout or b"", error.stderr or b"", True
+        with client():
+            process = subprocess.Popen(
+                self._argv(framed(command, mark)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        stdout, stderr, timed_out = heard(process, command.stdin, command.timeout, self._look)
         said_out = out.feed(stdout) + out.rest()
         said_err = err.feed(stderr) + err.rest()
         took = time.monotonic() - clock
         # The end may have been seen although something left behind kept the pipes open until the time limit.
         if out.ended or (timed_out and out.begun):
+            self._pulse.used()
             if not out.ended:
                 self._end(out.pid, mark)
             return Reply(command, self.host, out.code, said_out, said_err, began, took), ""
@@ -143,7 +147,7 @@ class OpenSSH:
 
     def _begin(self, command: Command) -> tuple[SSHLive | None, str]:
         mark = os.urandom(6).hex()
-        with _client():
+        with client():
             process = subprocess.Popen(
                 self._argv(framed(command, mark, live=True)),
                 stdin=subprocess.PIPE,
@@ -153,8 +157,13 @@ class OpenSSH:
             )
         live = SSHLive(self.host, process, mark, command.stdin)
         limit = _OPEN_SECONDS if command.timeout is None else command.timeout
-        begun = live.begins(limit)
+        try:
+            begun = live.begins(limit, self._look)
+        except TransportError:
+            live.stop()
+            raise
         if begun:
+            self._pulse.used()
             return live, ""
         stuck = begun is None
         said = "" if stuck else live.complaint()
@@ -170,13 +179,19 @@ class OpenSSH:
         self._connect()
         return ssh_words(self.to, self.control), f"{self.to.host}:"
 
+    def pipe_to(self, host: str, port: int) -> Sequence[str]:
+        """See `Transport.pipe_to`: a channel of the shared connection, which sshd does not count as a session."""
+        self._connect()
+        inner = f"[{host}]" if ":" in host else host
+        return [*ssh_words(self.to, self.control, only_shared=True), "-W", f"{inner}:{port}", "--", self.to.host]
+
     def interactive(self, command: Command) -> int:
         """See `Transport.interactive`."""
         self._place()
         words = [*ssh_words(self.to, self.control, interactive=True), "-t", "--", self.to.host]
         if command.argv or command.cwd or command.env:
             words.append(carried(posix_line(checked(command) if command.argv else command)))
-        with _client():
+        with client():
             return subprocess.call(words)
 
     def login(self) -> None:
@@ -188,7 +203,7 @@ class OpenSSH:
         self.close()
         self._place()
         # ssh asks on the terminal itself; what it says on stderr is shown as it comes, and kept to be understood.
-        with _client():
+        with client():
             ssh = subprocess.Popen(
                 [*ssh_words(self.to, self.control, interactive=True), "-f", "-N", "--", self.to.host],
                 stderr=subprocess.PIPE,
@@ -211,11 +226,11 @@ class OpenSSH:
         """Close the shared connection, for every user of it."""
         if self.control.exists():
             self._ask_master("exit")
+        self._pulse.forget()
 
     def _ask_master(self, verb: str) -> bool:
         words = [*ssh_words(self.to, self.control, only_shared=True), "-O", verb, "--", self.to.host]
-        with _client():
-            return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=20).returncode == 0
+        return quietly(words, 20)[0] == 0
 
     def words(self, command: Command, mark: str) -> list[str]:
         """The words that execute a command over the standing connection, framed by a mark; for who repeats them."""
@@ -244,50 +259,57 @@ class OpenSSH:
         Raises:
             TransportError: It could not be opened; nothing was executed.
         """
-        if self.control.is_socket():
+        if self.control.is_socket() and not self._pulse.idle:
             return
         self._place()
-        # Many commands that begin at once open one connection, not one each: sshd drops some of too many at once.
+        with self._alone():
+            if self.control.is_socket() and not self._pulse.idle:
+                return
+            there = self._pulse.there() if self.control.is_socket() else False
+            if not there:
+                self._open(instead=there is None)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Many commands that begin at once open one connection, not one each: sshd drops some of too many at once."""
         with self.control.with_name(f"{self.control.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if self.control.is_socket():
-                return
-            if self.control.is_file():
-                # What is no socket in our own folder is rubbish, and ssh would stumble over it.
-                self.control.unlink(missing_ok=True)
-            words = [*ssh_words(self.to, self.control), "-f", "-N", "--", self.to.host]
-            try:
-                with _client():
-                    done = subprocess.run(
-                        words,
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.PIPE,
-                        timeout=_OPEN_SECONDS,
-                        start_new_session=True,
-                        # Without a terminal ssh, or the one it starts for a jump host, may open a window to ask.
-                        env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},
-                    )
-            except subprocess.TimeoutExpired as error:
-                raise Unreachable(
-                    f"{self.host} ({self.to}) did not let us in within {_OPEN_SECONDS:g} s",
-                    hint="is its login overloaded? try again, or by hand",
-                    transient=True,
-                ) from error
-            if done.returncode != 0:
-                raise problem(self.to, self.host, done.stderr.decode("utf-8", "replace"))
+            yield
 
+    def _open(self, *, instead: bool) -> None:
+        """Open the shared connection; `instead` of one over which nothing comes back, if there is another way in."""
+        if instead:
+            self._pulse.other_way()
+            self.close()
+        # What else lies in the place of the socket is rubbish, and ssh would stumble over it.
+        if not self.control.is_dir():
+            self.control.unlink(missing_ok=True)
+        code, said = quietly([*ssh_words(self.to, self.control), "-f", "-N", "--", self.to.host], _OPEN_SECONDS)
+        if code is None:
+            raise Unreachable(
+                f"{self.host} ({self.to}) did not let us in within {_OPEN_SECONDS:g} s",
+                hint="is its login overloaded? try again, or by hand",
+                transient=True,
+            )
+        if code != 0:
+            raise problem(self.to, self.host, said)
+        self._pulse.used()
 
-class _client:  # noqa: N801 - reads as the statement it is used in
-    """Says what is missing when there is no ssh on this machine."""
+    def _look(self) -> None:
+        """Look whether the connection under a silent command lives.
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FileNotFoundError):
-            raise TransportError(
-                "OpenSSH's client is not installed on this machine",
-                cause=str(error),
-                hint="install it (Debian, Ubuntu: apt install openssh-client), then repeat the command",
-            ) from error
+        Raises:
+            ConnectionLost: It does not, and a fresh one stands in its place.
+            TransportError: It does not, and there is no other.
+        """
+        if self._pulse.there() is not None:
+            return
+        with self._alone():
+            if self._pulse.idle or self._pulse.there() is None:
+                self._open(instead=True)
+        raise ConnectionLost(
+            f"the connection to {self.host} was dead in the middle of a command",
+            cause="nothing came back over it any more; a fresh one stands now",
+            hint="whether the command was executed is not known; look before you repeat it",
+            transient=True,
+        )

@@ -6,9 +6,12 @@ import os
 import select
 import subprocess
 import threading
+import time
+from collections.abc import Callable
 from typing import IO
 
 from jido.transports.framing import Cutter
+from jido.transports.openssh_pulse import SELDOM, SILENCE
 from jido.transports.openssh_words import lost
 from jido.transports.pipes import fed, shut
 
@@ -67,9 +70,21 @@ class SSHLive:
                 self._silent.set()
         self._process.wait()
 
-    def begins(self, timeout: float) -> bool | None:
-        """Wait until the machine says that the command began; False when it ended without, None when it is late."""
-        return self._out.cutter.begun if self._begun.wait(timeout) else None
+    def begins(self, timeout: float, look: Callable[[], None]) -> bool | None:
+        """Wait until the machine says that the command began; False when it ended without, None when it is late.
+
+        Args:
+            timeout: Seconds.
+            look: Called whenever nothing came for a while.
+        """
+        limit, pause = time.monotonic() + timeout, SILENCE
+        while (left := limit - time.monotonic()) > 0:
+            if self._begun.wait(min(left, pause)):
+                return self._out.cutter.begun
+            if left > pause:
+                look()
+            pause = min(2 * pause, SELDOM)
+        return None
 
     def complaint(self) -> str:
         """What ssh said when the connection failed; empty when the machine spoke itself."""

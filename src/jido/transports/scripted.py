@@ -35,6 +35,10 @@ class Scripted:
         """No files travel to a recording."""
         return None
 
+    def pipe_to(self, host: str, port: int) -> Sequence[str] | None:
+        """Recorded replies hold no connections."""
+        return None
+
     def interactive(self, command: Command) -> int:
         """A recording has no terminal."""
         raise Unreachable(f"{self.host} is a recording and runs nothing")

@@ -70,17 +70,17 @@ def resolve(to: Destination) -> Resolved | None:
     return Resolved(
         host=values.get("hostname", [to.host])[0],
         user=values.get("user", [to.user])[0],
-        port=int(port) if port.isdigit() else 22,
+        port=int(port) if port.isdecimal() else 22,
         jump="" if jump == "none" else jump,
         identities=tuple(key for key in keys if Path(key).exists()),
     )
 
 
 def accepts_key(to: Destination) -> bool:
-    """Whether a key alone opens it; a connection of its own is made to find out, and nothing is asked."""
-    words = _unshared(to, "PreferredAuthentications=publickey")
+    """Whether it takes a key, be it that it wants more besides; a connection of its own finds out, asking nothing."""
+    words = _unshared(to, "PreferredAuthentications=publickey", "LogLevel=VERBOSE")
     done = subprocess.run([*words, "--", to.host, "true"], capture_output=True, stdin=subprocess.DEVNULL)
-    return done.returncode == 0
+    return done.returncode == 0 or b"with partial success" in done.stderr
 
 
 def public_key(resolved: Resolved | None) -> Path | None:
