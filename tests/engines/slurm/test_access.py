@@ -241,4 +241,4 @@ def test_trackable_resources_are_read_in_every_unit() -> None:
 def test_the_config_is_read_whatever_stands_behind_it() -> None:
     assert table(said("22.05.8-access", "student")["slurm/config"].stdout)["ClusterName"] == "aurora"
     assert looks.ACCESS in {part.name for part in looks.PARTS}
-    assert msgspec.structs.asdict(dry_runs.read(Finding(0)))["asked"] == 0
+    assert msgspec.structs.asdict(dry_runs.read(Finding(0), Finding(0)))["asked"] == 0

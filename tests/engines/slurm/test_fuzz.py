@@ -47,7 +47,7 @@ WORDS = st.sampled_from(
     ]
 )
 PRINTED = st.one_of(st.binary(max_size=200), st.lists(WORDS, max_size=40).map(lambda words: "".join(words).encode()))
-quick = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+quick = settings(max_examples=150, deadline=None)
 
 
 def cut(version: str, kind: str, data: st.DataObject) -> dict[str, Finding]:

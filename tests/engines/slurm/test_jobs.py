@@ -15,7 +15,8 @@ ENGINE = Slurm()
 
 def history(version: str, *ids: str, case: str = "states", since: float = 0.0) -> dict[str, Sighting]:
     ask = ENGINE.history(ids, since)
-    return ask.parse(said(version, "history")[case].to(ask.command))
+    known = ask.parse(said(version, "history")[case].to(ask.command))
+    return {id_: one for id_, (one,) in known.items()}
 
 
 def status(version: str, *ids: str) -> dict[str, Sighting]:

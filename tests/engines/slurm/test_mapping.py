@@ -117,6 +117,16 @@ class TestOtherVersions:
     def test_nodes_that_are_only_planned_for_are_left_out(self) -> None:
         assert [one.name for one in mapped("20.11.9").now.nodes.value or ()] == ["g1", "g2", "cloud-1"]
 
+    @pytest.mark.parametrize(
+        ("printed", "mode"),
+        [("GANG,SUSPEND", "suspend"), ("SUSPEND", "suspend"), ("GANG", "off"), ("WITHIN,REQUEUE", "within,requeue")],
+    )
+    def test_a_partition_gives_way_as_much_in_every_version(self, printed: str, mode: str) -> None:
+        # 22.05 prints GANG where 24.11, told the same, does not.
+        text = f"PartitionName=low Nodes=n1 PreemptMode={printed} State=UP\n".encode()
+        rows = mapped("24.11.5", partitions=Finding(0, text)).scheduling.partitions.value or ()
+        assert [row.preempt for row in rows] == [mode]
+
     def test_accounts_of_other_clusters_are_not_mine_here(self) -> None:
         scheduling = mapped("20.11.9").scheduling
         assert scheduling.accounts.value == ("ugrad", "grad")

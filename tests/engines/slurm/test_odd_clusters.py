@@ -138,7 +138,7 @@ def test_a_large_cluster_twice_shows_no_change() -> None:
 TORN = st.one_of(st.binary(max_size=60), st.sampled_from([b"", b"\n", b"Last login: Mon\n", "공지: 점검\n".encode()]))
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(version=st.sampled_from(RECORDED + COMPOSED), data=st.data())
 def test_whatever_is_torn_or_said_besides_a_map_comes_out_that_can_be_kept_and_drawn(
     version: str, data: st.DataObject

@@ -6,6 +6,7 @@ from recordings import RECORDED, said
 from jido.engines.base import Placement
 from jido.engines.slurm import Slurm
 from jido.errors import InputError, SchedulerDown
+from jido.model.chain import Before
 from jido.model.job import JobSpec, Resources
 from jido.testing.engines import TOKEN, Said
 
@@ -53,10 +54,28 @@ class TestDirectives:
     def test_days_are_written_as_slurm_reads_them(self) -> None:
         assert "--time=6-00:00:00" in lines(time=6 * 86400)
 
-    def test_it_waits_for_jobs_that_must_end_well(self) -> None:
+    def test_what_it_waits_for_stands_on_the_command_line_since_it_may_change_until_it_is_handed_over(self) -> None:
         from msgspec.structs import replace
 
-        assert "--dependency=afterok:12:13" in lines(replace(PLACE, after=("12", "13")))
+        after = (Before("12"), Before("13_4", "any"), Before("14,15"), Before("16", "notok"))
+        place = replace(PLACE, after=after)
+        argv = Slurm().submit(JobSpec("train", ("true",)), place).command.argv
+        assert "--dependency=afterok:12:14:15,afterany:13_4,afternotok:16" in argv
+        assert "--kill-on-invalid-dep=yes" in argv
+        assert not any("depend" in line for line in lines(place))
+
+    def test_what_the_user_says_of_dependencies_does_not_go_with_it(self) -> None:
+        from msgspec.structs import replace
+
+        place, own = replace(PLACE, after=(Before("12"),)), Resources(extra=("--dependency=singleton",))
+        with pytest.raises(InputError, match="does not go with --after"):
+            Slurm().submit(JobSpec("train", ("true",), own), place)
+        assert Slurm().submit(JobSpec("train", ("true",), own), PLACE)
+
+    def test_of_several_arrays_one_bad_end_cannot_be_waited_for(self) -> None:
+        follows = Slurm().follows
+        assert all(follows(one).can for one in (Before("1,2"), Before("1,2", "any"), Before("1", "notok")))
+        assert "several job arrays" in follows(Before("1,2", "notok")).why_not
 
     @pytest.mark.parametrize(
         ("folder", "log"),

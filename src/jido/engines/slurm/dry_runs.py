@@ -1,8 +1,9 @@
 """Whether Slurm would take the smallest job in each partition, asked in the probe's own exec and read back.
 
-The shell chooses whom to ask for itself: the looks before it have brought partitions and associations. It asks one
-partition after another, because each dry run runs the site's submit filter in slurmctld, which may take 0.1 s, and
-stops at `MOST` runs or after 20 s.
+The shell chooses whom to ask for itself: the looks before it have brought partitions and associations. Where no
+partition asks for a QoS, slurmctld's word on my associations is enough and nobody waits for sacctmgr's. It asks about
+two partitions at a time and no more, because each dry run runs the site's submit filter in slurmctld, which may take
+0.1 s, and stops at `MOST` runs or after 20 s.
 """
 
 from __future__ import annotations
@@ -26,15 +27,23 @@ _CHOICE = r"""
 function has(list, name) { return index("," list ",", "," name ",") }
 function lets(allow, deny, name) { return allow == "ALL" || allow == "" ? !has(deny, name) : has(allow, name) }
 FNR == 1 { file++ }
-file == 1 { if ($1 == "ClusterName") cluster = tolower($3) }
-file == 2 && /^PartitionName=/ { line[++n] = $0 }
-file == 3 {
+file == 1 && $1 == "ClusterName" { cluster = tolower($3) }
+file == 1 && $1 == "AccountingStorageType" { none = $3 == "(null)" || $3 ~ /none$/ }
+file == 2 && /^PartitionName=/ { line[++n] = $0; if (/ AllowQos=/ && !/ AllowQos=ALL / || / DenyQos=/) choosy = 1 }
+file == 3 && /^ClusterName=.* UserName=[^ ]/ {
+  split("", v); k = split($0, w, " ")
+  for (j = 1; j <= k; j++) if (p = index(w[j], "=")) v[substr(w[j], 1, p - 1)] = substr(w[j], p + 1)
+  if (cluster != "" && tolower(v["ClusterName"]) != cluster) next
+  account[++m] = v["Account"]; only[m] = v["Partition"]; if (v["DefAssoc"] == "Yes") mine = v["Account"]
+}
+file == 3 && !atonce {
   if (split($0, f, "|") < 6 || (cluster != "" && tolower(f[1]) != cluster)) next
   gsub(/\+/, "", f[4]); m++
   account[m] = f[2]; only[m] = f[3]; qos[m] = f[4]; normal[m] = f[5]; mine = f[6]
   if (f[5] == "" && f[4] !~ /,/) normal[m] = f[4]
 }
 END {
+  if (atonce && !none && (!m || choosy)) { print "later"; exit }
   for (i = 1; i <= n; i++) {
     split("", v); k = split(line[i], w, " ")
     for (j = 1; j <= k; j++) if (p = index(w[j], "=")) v[substr(w[j], 1, p - 1)] = substr(w[j], p + 1)
@@ -59,37 +68,60 @@ END {
 """
 
 # A wrong word of the user's environment would ask about another job than the smallest, or send it elsewhere.
-SCRIPT = f"""\
-for j_v in $(env | sed -n 's/^\\(SBATCH_[A-Z_]*\\)=.*/\\1/p') SLURM_CLUSTERS; do unset "$j_v"; done
+_SCRIPT = f"""\
+unset SLURM_CLUSTERS
+j_v=$(export -p); IFS='
+'; set -f
+for j_v in $j_v; do
+  case $j_v in "export SBATCH_"*|"declare -x SBATCH_"*) j_v=${{j_v%%=*}}; unset "${{j_v##* }}";; esac
+done
+unset IFS; set +f
+j_now() {{ {{ read -r j_t j_r </proc/uptime; }} 2>/dev/null && j_t=${{j_t%.*}} || j_t=$(date +%s); }}
+j_rows=$(awk -v atonce="$j_atonce" '{_CHOICE.strip()}' "$1" "$2" "$3") || exit
+[ "$j_rows" != later ] || {{ echo later; exit; }}
 printf '\\036id\\037'; id
-j_rows=$(awk '{_CHOICE.strip()}' "$1" "$2" "$3") || exit
-j_c=0; j_until=$(($(date +%s) + {_SECONDS}))
 j_try() {{
-  [ "$j_c" -lt {MOST} ] && [ "$(date +%s)" -lt "$j_until" ] || return 2
-  j_c=$((j_c + 1))
   # --test-only is what keeps this from being a job.
   j_x=$(sbatch --test-only "$@" --wrap true 2>&1 </dev/null); j_r=$?
-  printf '\\036run\\037%s\\037%s\\037%s\\037%s\\037%s\\037%s' "$p" "$a" "$q" "$j_how" "$j_r" "$j_x"
+  printf '\036run\037%s\037%s\037%s\037%s\037%s\037%s' "$p" "$a" "$q" "$j_how" "$j_r" "$j_x"
   return "$((j_r != 0))"
 }}
-while IFS='|' read -r p a q n g; do
-  [ -n "$p" ] || continue
-  set -- -p "$p" -N "$n" -n "$n" -t 1
+# Asks about one partition with at most $1 runs; its code is how many it took.
+j_one() {{
+  j_most=$1; set -- -p "$p" -N "$n" -n "$n" -t 1
   [ -z "$a" ] || set -- "$@" -A "$a"
   [ -z "$q" ] || set -- "$@" --qos="$q"
   j_how='1 CPU, 1 minute, 100 MB'
-  j_try "$@" --mem=100M && continue
+  j_try "$@" --mem=100M && return 1
   case $j_x in
-    *account*|*qos*|*QOS*|*group*|*"partition specified"*|*"Unable to contact"*|*"timed out"*) continue;;
+    *account*|*qos*|*QOS*|*group*|*"partition specified"*|*"Unable to contact"*|*"timed out"*) return 1;;
   esac
+  [ "$j_most" -gt 1 ] || return 1
   # It may take only jobs with a GPU, or want no word about memory.
   j_how='1 CPU, 1 minute'; [ -z "$g" ] || {{ set -- "$@" --gres=gpu:1; j_how="1 GPU, $j_how"; }}
-  j_try "$@"
+  j_try "$@"; return 2
+}}
+j_count() {{ [ -z "$j_p" ] || {{ wait "$j_p"; j_c=$((j_c + $?)); j_p=; }}; }}
+j_c=0; j_p=; j_now; j_until=$((j_t + {_SECONDS}))
+while IFS='|' read -r p a q n g; do
+  [ -n "$p" ] || continue
+  [ "$((j_c + 4))" -le {MOST} ] || j_count
+  j_now; [ "$j_c" -lt {MOST} ] && [ "$j_t" -lt "$j_until" ] || break
+  if [ "$((j_c + 4))" -le {MOST} ] && [ -z "$j_p" ]; then
+    j_one 2 & j_p=$!
+  else
+    j_one "$(({MOST} - j_c))"; j_c=$((j_c + $?)); j_count
+  fi
 done <<j_end_of_rows
 $j_rows
 j_end_of_rows
-printf '\\036end\\037%s' "$j_c"
+j_count
+printf '\036end\037%s' "$j_c"
 """
+
+# The first where it can, else the second, which has the first one's answer behind its files.
+AT_ONCE = "j_atonce=1\n" + _SCRIPT
+WITH_QOS = '{ read -r j_w <"$4" && [ "$j_w" = later ]; } || exit 0\nj_atonce=\n' + _SCRIPT
 
 _UNAVAILABLE = re.compile(r"not available \((?:inactive or drain|down, drained or reserved)|Partition in DOWN state")
 
@@ -128,8 +160,9 @@ class DryRuns(msgspec.Struct, frozen=True):
     whole: bool
 
 
-def read(finding: Finding) -> DryRuns:
-    """Read what the script printed, as far as it came."""
+def read(at_once: Finding, with_qos: Finding) -> DryRuns:
+    """Read what the one of the two scripts printed that asked, as far as it came."""
+    finding = with_qos if at_once.text.startswith("later") else at_once
     runs: dict[str, DryRun] = {}
     groups: tuple[str, ...] | None = None
     asked, whole = 0, False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
-from jido.engines.slurm.queue import matching, token_in
+from jido.engines.slurm.queue import base_id, matching, token_in
 from jido.engines.slurm.records import CLOCK, given, instant, records
 from jido.engines.slurm.states import exit_of, state_of
 from jido.engines.slurm.trouble import down, is_missing
@@ -14,19 +14,32 @@ from jido.errors import InputError
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Sighting, State
 
-# All understood since 17.11 (Reason only since 20.11). -X: the job, not its steps. Without -D the latest of several
-# jobs that had the same id is shown.
+# All understood since 17.11 (Reason only since 20.11). -X: the job, not its steps. The comment is kept only where the
+# site set AccountingStoreFlags=job_comment, so that the folder tells whose job it is.
 FIELDS = "JobID,State,ExitCode,DerivedExitCode,Submit,Start,End,Partition,NodeList,Comment,JobName"
 
 _WIDTH = FIELDS.count(",") + 1
 
-# $1 the ids, $2 since, $3 the fields. A jobid asked of slurmctld costs a call each, so only without accounting.
+# $1 the ids, $2 since, $3 the fields. --duplicates: an id that was given again would hide the job that had it before,
+# and a requeued job has a row for each of its lives. Who cancelled is told by number: the names are looked up here.
+# A jobid asked of slurmctld costs a call each, so only without accounting.
 _SCRIPT = (
-    "unset SLURM_CLUSTERS SACCT_FEDERATION SACCT_LOCAL SLURM_BITSTR_LEN\n"
-    'sacct --noheader --parsable2 --allocations --delimiter="$(printf \'\\037\')" --jobs="$1" --starttime="$2" '
-    '--format="$3"\n'
-    "code=$?; printf '\\036%s\\n' \"$code\"\n"
-    '[ "$code" = 0 ] && exit\n'
+    "unset SLURM_CLUSTERS SACCT_FEDERATION SACCT_LOCAL\n"
+    # Else the tasks of an array that wait are cut after 64 characters.
+    "export SLURM_BITSTR_LEN=0\n"
+    'fields=$3; case "$(sacct --helpformat 2>/dev/null)" in *WorkDir*) fields=$3,WorkDir;; esac\n'
+    'rows=$(sacct --noheader --parsable2 --allocations --duplicates --delimiter="$(printf \'\\037\')" --jobs="$1" '
+    '--starttime="$2" --format="$fields")\n'
+    'code=$?; printf \'%s\\n\\036%s\\n\' "$rows" "$code"\n'
+    'if [ "$code" = 0 ]; then\n'
+    '  case $rows in *"CANCELLED by "*)\n'
+    "    printf 'me=%s\\n' \"$(id -u)\"\n"
+    "    for u in $(printf '%s\\n' \"$rows\" | sed -n 's/.*CANCELLED by \\([0-9][0-9]*\\).*/\\1/p' | sort -u); do\n"
+    '      printf \'%s=%s\\n\' "$u" "$(id -nu "$u" 2>/dev/null)"\n'
+    "    done\n"
+    "  esac\n"
+    "  exit 0\n"
+    "fi\n"
     'IFS=,; for id in $1; do scontrol --oneliner show job "$id"; done\n'
     "printf '\\036end\\n'\n"
 )
@@ -34,53 +47,108 @@ _SCRIPT = (
 # The laptop's clock and the cluster's may differ; an id is not used again within minutes.
 _SLACK = 600.0
 _JOB = re.compile(r"\d+(?:_\d+)?(?:\+\d+)?")
+_ROW = re.compile(r"\n(?=\d[^\n\x1f]*\x1f[A-Z])")
+_BY = re.compile(r"CANCELLED by (\d+)")
+# Without accounting this is the whole answer; any other failure means that the memory was not asked at all.
+_OFF = "accounting storage is disabled"
 
 
-def history(ids: Sequence[str], since: float) -> Ask[dict[str, Sighting]]:
+def history(ids: Sequence[str], since: float) -> Ask[dict[str, tuple[Sighting, ...]]]:
     """See `Engine.history`. One exec, whether there is accounting or not."""
+    asked, wanted = remembered(ids, since), tuple(dict.fromkeys(ids))
+
+    def parse(reply: Reply) -> dict[str, tuple[Sighting, ...]]:
+        found: dict[str, tuple[Sighting, ...]] = {}
+        for jobs in _owners(asked.parse(reply)):
+            for id_, one in matching(wanted, jobs).items():
+                found[id_] = (*found.get(id_, ()), one)
+        return found
+
+    return Ask(asked.command, parse)
+
+
+def remembered(ids: Sequence[str], since: float) -> Ask[list[Sighting]]:
+    """All that is remembered of these jobs, of arrays every task, and of a requeued job each of its lives."""
     for id_ in ids:
         if not _JOB.fullmatch(id_):
             raise InputError(f"{id_!r} is not a Slurm job id", hint="`jido ps` lists your jobs")
+    wanted = tuple(dict.fromkeys(ids))
     oldest = max(0.0, since - _SLACK)
     moment = datetime.fromtimestamp(oldest, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    command = Command(argv=("sh", "-c", _SCRIPT, "sh", ",".join(ids), moment, FIELDS), env=CLOCK)
+    command = Command(argv=("sh", "-c", _SCRIPT, "sh", ",".join(wanted), moment, FIELDS), env=CLOCK)
 
-    def parse(reply: Reply) -> dict[str, Sighting]:
-        seen = [one for one in _read(reply) if one.submitted is None or one.submitted >= int(oldest)]
-        return matching(tuple(dict.fromkeys(ids)), seen)
+    def parse(reply: Reply) -> list[Sighting]:
+        return [one for one in _read(reply, wanted) if one.submitted is None or one.submitted >= int(oldest)]
 
     return Ask(command, parse)
 
 
-def _read(reply: Reply) -> list[Sighting]:
+def _owners(seen: Sequence[Sighting]) -> list[list[Sighting]]:
+    """The sightings parted by job: those of one id whose folder and name are the same are lives of one job.
+
+    Of each life of a job or of a task the last one counts.
+    """
+    jobs: dict[tuple[str, str, str], dict[str, Sighting]] = {}
+    for one in sorted(seen, key=lambda one: one.submitted or 0.0):
+        jobs.setdefault((base_id(one.id), one.folder, one.name), {})[one.id] = one
+    return [list(lives.values()) for lives in jobs.values()]
+
+
+def _read(reply: Reply, wanted: Sequence[str]) -> list[Sighting]:
     accounted, mark, rest = reply.text.partition("\x1e")
     if not mark:
         raise down(reply, "asking its accounting")
-    if rest.split("\n", 1)[0].strip() == "0":
-        return list(_accounted(accounted))
+    code, _, rest = rest.partition("\n")
+    if code.strip() == "0":
+        return list(_accounted(accounted, dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)))
     if is_missing(reply) or "Unable to contact slurm controller" in reply.complaint or not rest.endswith("\x1eend\n"):
         raise down(reply, "asking for ended jobs")
-    return list(_remembered(rest))
+    seen = list(_remembered(rest))
+    # 127: a site without accounting may leave sacct itself away.
+    if code.strip() != "127" and _OFF not in reply.complaint and len(matching(wanted, seen)) < len(wanted):
+        # Its database is there and silent: that slurmctld has forgotten a job says nothing of it.
+        raise down(reply, "asking its accounting")
+    return seen
 
 
-def _accounted(text: str) -> Iterator[Sighting]:
-    for line in text.split("\n"):
-        cells = line.split("\x1f", _WIDTH - 1)
-        if len(cells) != _WIDTH or not re.match(r"\d+", cells[0]):
+def _accounted(text: str, names: Mapping[str, str]) -> Iterator[Sighting]:
+    for line in _ROW.split("\n" + text.rstrip("\n")):
+        cells = line.split("\x1f", _WIDTH)
+        if len(cells) < _WIDTH or not re.match(r"\d+", cells[0]):
             continue
-        id_, word, exit_, derived, submitted, begun, until, partition, nodes, comment, name = cells
+        id_, word, exit_, derived, submitted, begun, until, partition, nodes, comment, name, *folder = cells
         yield _sighting(
-            id_, word, "", exit_, derived, (submitted, begun, until), (partition, nodes, comment, name), "accounting"
+            id_,
+            word,
+            _who(word, names),
+            exit_,
+            derived,
+            (submitted, begun, until),
+            (partition, nodes, comment, name.rstrip("\n"), folder[0] if folder else ""),
+            "accounting",
         )
+
+
+def _who(word: str, names: Mapping[str, str]) -> str:
+    """Who cancelled it, in words."""
+    by = _BY.search(word)
+    if by is None:
+        return ""
+    name = names.get(by[1], "")
+    if by[1] == names.get("me"):
+        return "by you"
+    return f"by {name} (uid {by[1]})" if name else f"by uid {by[1]}"
 
 
 def _remembered(text: str) -> Iterator[Sighting]:
     for job in records(text, "JobId"):
         id_ = job.get("JobId", "").split(" ", 1)[0]
         if task := job.get("ArrayTaskId"):
-            id_ = f"{job.get('ArrayJobId', id_)}_{task if task.isdigit() else f'[{task}]'}"
+            id_ = f"{job.get('ArrayJobId', id_)}_{task if task.isdecimal() else f'[{task}]'}"
         elif offset := job.get("HetJobOffset", job.get("PackJobOffset", "")):
             id_ = f"{job.get('HetJobId', job.get('PackJobId', id_))}+{offset}"
+        names = (job.get(key, "") for key in ("Partition", "NodeList", "Comment", "JobName", "WorkDir"))
+        partition, nodes, comment, name, folder = names
         yield _sighting(
             id_,
             job.get("JobState", ""),
@@ -88,7 +156,7 @@ def _remembered(text: str) -> Iterator[Sighting]:
             job.get("ExitCode", ""),
             job.get("DerivedExitCode", ""),
             (job.get("SubmitTime", ""), job.get("StartTime", ""), job.get("EndTime", "")),
-            (job.get("Partition", ""), job.get("NodeList", ""), job.get("Comment", ""), job.get("JobName", "")),
+            (partition, nodes, comment, name, folder),
             "queue",
         )
 
@@ -100,14 +168,14 @@ def _sighting(
     exit_: str,
     derived: str,
     times: tuple[str, str, str],
-    names: tuple[str, str, str, str],
+    names: tuple[str, str, str, str, str],
     by: str,
 ) -> Sighting:
     state = state_of(word, reason)
     code, signal = exit_of(exit_)
-    waits = state in (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
+    waits = state_of(word) in (State.QUEUED, State.REQUEUED)
     ended = state.ended and not waits
-    partition, nodes, comment, name = names
+    partition, nodes, comment, name, folder = names
     submitted, begun, until = (instant(time) for time in times)
     return Sighting(
         id=id_.strip(),
@@ -125,6 +193,7 @@ def _sighting(
         submitted=submitted,
         started=None if waits else begun,
         ended=until if ended else None,
+        folder=given(folder),
         by=by,
     )
 

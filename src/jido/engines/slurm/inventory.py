@@ -11,12 +11,13 @@ import msgspec
 from jido.engines.base import Inventory
 from jido.engines.slurm import control, dry_runs, limits, looks, nodes
 from jido.engines.slurm.access import Mine, access
+from jido.engines.slurm.held import shared_use
 from jido.engines.slurm.partitions import partition
 from jido.engines.slurm.records import given, names, number, records, table
 from jido.engines.slurm.trouble import gist
 from jido.model.bundle import Finding
 from jido.model.facts import Fact, absent, known, unknown
-from jido.model.limits import Access, Association, ControlPlane, Qos
+from jido.model.limits import Access, Association, ControlPlane, Qos, SharedUse
 from jido.model.map import NodeGroup, NodeNow, Now, Partition, QueuedJob, Scheduling
 
 S = TypeVar("S")
@@ -80,7 +81,8 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         return Inventory(present=False, scheduling=Scheduling(engine=absent(looks.WHERE)))
     if not version.is_known and not where.text.strip():
         why = _why(where, "the look for sbatch")
-        return Inventory(present=False, scheduling=Scheduling(engine=unknown(why, looks.SETTLE[looks.WHERE])))
+        engine: Fact[str] = unknown(why, looks.SETTLE[looks.WHERE], looks.WHERE)
+        return Inventory(present=False, scheduling=Scheduling(engine=engine))
     config = _settled(findings, looks.CONFIG, table)
     printed = _settled(findings, looks.PARTITIONS, _partitions)
     partitions: Fact[tuple[Partition, ...]] = _map(printed, lambda rows: tuple(row for row, _ in rows))
@@ -89,10 +91,11 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     groups: tuple[NodeGroup, ...] = nodes.groups(rows.value, looks.NODES) if rows.value else ()
     cluster = given((config.value or {}).get("ClusterName"))
     kept = _accounting(config)
-    runs = dry_runs.read(findings.get(looks.ACCESS, Finding(code=None)))
-    memberships = _memberships(findings, kept, cluster)
+    none = Finding(code=None)
+    runs = dry_runs.read(findings.get(looks.ACCESS, none), findings.get(looks.ACCESS_BY_QOS, none))
     above = _settled(findings, looks.ACCOUNTS, str)
-    rules = _unless_none(findings, kept, looks.QOS, lambda text: limits.qos(text, looks.QOS))
+    memberships = _memberships(findings, kept, cluster, above)
+    rules = _rules(findings, kept)
     associations: Fact[tuple[Association, ...]] = _map(
         memberships,
         lambda mine: (*mine, *limits.accounts(above.value or "", [one.account for one in mine], cluster, above.by)),
@@ -137,7 +140,23 @@ def _states(rows: Fact[tuple[dict[str, str], ...]]) -> Fact[tuple[NodeNow, ...]]
 
 
 def _now(findings: Mapping[str, Finding], states: Fact[tuple[NodeNow, ...]], at: float) -> Now:
-    return Now(at=at, nodes=states, queue=_settled(findings, looks.QUEUE, _queue))
+    return Now(
+        at=at,
+        nodes=states,
+        queue=_settled(findings, looks.QUEUE, _queue),
+        shared=_shared(findings),
+    )
+
+
+def _shared(findings: Mapping[str, Finding]) -> Fact[tuple[SharedUse, ...]]:
+    """What everybody uses of the bounds that are shared."""
+    accounts = findings.get(looks.ACCOUNTS, Finding(code=None))
+    if any(word in accounts.stderr.decode("utf-8", "replace").lower() for word in _NO_ACCOUNTS):
+        return known((), looks.ACCOUNTS)
+    if accounts.ok and not accounts.text.startswith("ClusterName="):
+        command = "scontrol show assoc_mgr"
+        return unknown(f"{command} did not tell it", command, looks.ACCOUNTS)
+    return _settled(findings, looks.ACCOUNTS, shared_use)
 
 
 def _node_rows(findings: Mapping[str, Finding]) -> Fact[tuple[dict[str, str], ...]]:
@@ -227,8 +246,11 @@ def _queue(text: str) -> tuple[QueuedJob, ...]:
     out = []
     for piece in first.split("\x1e")[1:]:
         cells = piece.rstrip("\n").split("\x1f", len(looks.QUEUE_FIELDS) - 1)
+        if len(cells) == len(looks.QUEUE_FIELDS) - 1:
+            # Replies that were recorded before a job's nodes were asked for.
+            cells.insert(looks.QUEUE_FIELDS.index("%N"), "")
         if len(cells) == len(looks.QUEUE_FIELDS):
-            id_, state, where, account, qos, count, cpus, gres, reason, name = cells
+            id_, state, where, account, qos, count, cpus, gres, on, reason, name = cells
             job = QueuedJob(
                 id=id_,
                 state=state.lower(),
@@ -239,6 +261,7 @@ def _queue(text: str) -> tuple[QueuedJob, ...]:
                 qos=given(qos),
                 nodes=number(count) or 1,
                 cpus=number(cpus) or 0,
+                on=given(on),
             )
             out.append(msgspec.structs.replace(job, gpus=_gpus_of(job, gres, got.get(id_))))
     return tuple(out)
@@ -276,10 +299,26 @@ def _unless_none(findings: Mapping[str, Finding], kept: Fact[bool], look: str, r
     return _settled(findings, look, read)
 
 
-def _memberships(findings: Mapping[str, Finding], kept: Fact[bool], cluster: str) -> Fact[tuple[Association, ...]]:
-    """My associations on this cluster; absent where I have none."""
+def _rules(findings: Mapping[str, Finding], kept: Fact[bool]) -> Fact[tuple[Qos, ...]]:
+    """Every QoS; unknown where half of what is asked about them is missing."""
+    try:
+        return _unless_none(findings, kept, looks.QOS, lambda text: limits.qos(text, looks.QOS))
+    except LookupError:
+        return unknown("sacctmgr did not tell whom each QoS preempts", looks.SETTLE[looks.QOS], looks.QOS)
+
+
+def _memberships(
+    findings: Mapping[str, Finding], kept: Fact[bool], cluster: str, above: Fact[str]
+) -> Fact[tuple[Association, ...]]:
+    """My associations on this cluster; absent where I have none, unknown where the bounds of one are."""
     look = looks.ASSOCIATIONS
-    found = _unless_none(findings, kept, look, lambda text: limits.associations(text, cluster, look))
+    try:
+        found = _unless_none(
+            findings, kept, look, lambda text: limits.associations(text, above.value or "", cluster, look)
+        )
+    except LookupError:
+        why = above.why or "slurmctld did not tell the bounds of one of my associations"
+        return unknown(why, looks.SETTLE[looks.ACCOUNTS], looks.ACCOUNTS)
     return absent(look) if found.is_known and not found.value else found
 
 

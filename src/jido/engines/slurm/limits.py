@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from jido.engines.slurm import looks
+from jido.engines.slurm.held import in_memory
 from jido.engines.slurm.nodes import tres
 from jido.engines.slurm.records import given, names, number, seconds
+from jido.errors import InputError
 from jido.model.limits import NO_LIMITS, Association, Limits, Qos
 from jido.model.units import parse_size
 
@@ -48,16 +50,21 @@ def limits(
 
 def _memory(text: str) -> int | None:
     # A number without a unit is in MiB.
-    if text.isdigit():
+    if text.isdecimal():
         return int(text) * _MIB if len(text) < 16 else None
     try:
         return parse_size(text)
-    except ValueError:
+    except (InputError, ValueError):
         return None
 
 
 def qos(text: str, by: str) -> tuple[Qos, ...]:
-    """Every QoS that ``sacctmgr show qos`` printed."""
+    """Every QoS that ``sacctmgr show qos`` printed.
+
+    Raises:
+        LookupError: Whom one preempts was not printed.
+    """
+    preempts = {row["Name"]: names(row["Preempt"]) for row in _rows(text, looks.PREEMPT_FIELDS)}
     return tuple(
         Qos(
             name=row["Name"],
@@ -69,7 +76,7 @@ def qos(text: str, by: str) -> tuple[Qos, ...]:
             ),
             in_all=limits(row["GrpTRES"], jobs=row["GrpJobs"], submit=row["GrpSubmitJobs"]),
             flags=tuple(sorted(names(row["Flags"]))),
-            preempts=names(row["Preempt"]),
+            preempts=preempts[row["Name"]],
             by=by,
         )
         for row in _rows(text, looks.QOS_FIELDS)
@@ -77,18 +84,25 @@ def qos(text: str, by: str) -> tuple[Qos, ...]:
     )
 
 
-def associations(text: str, cluster: str, by: str) -> tuple[Association, ...]:
+def associations(text: str, held: str, cluster: str, by: str) -> tuple[Association, ...]:
     """My memberships on this cluster, the default one first.
 
     Args:
         text: What ``sacctmgr show user withassoc`` printed.
+        held: What the look at the accounts printed, my own bounds among it.
         cluster: Rows of other clusters are left out; empty takes all.
         by: The look.
+
+    Raises:
+        LookupError: The bounds of one stand nowhere.
     """
     found = []
-    for row in _rows(text, looks.ASSOC_FIELDS):
+    told = (*in_memory(held), *_rows(held, looks.ASSOC_FIELDS))
+    bounds = {(row["Cluster"], row["Account"], row["Partition"]): row for row in told if row["User"]}
+    for row in _rows(text, looks.MEMBER_FIELDS):
         if not row["Account"] or (cluster and row["Cluster"].lower() != cluster.lower()):
             continue
+        full = bounds[(row["Cluster"], row["Account"], row["Partition"])]
         found.append(
             Association(
                 account=row["Account"],
@@ -98,9 +112,9 @@ def associations(text: str, cluster: str, by: str) -> tuple[Association, ...]:
                 qos=names(row["QOS"].replace("+", "")),
                 default_qos=row["DefaultQOS"],
                 is_default=row["Account"] == row["DefaultAccount"],
-                per_job=limits(row["MaxTRES"], wall=row["MaxWall"]),
-                in_all=_fewer_jobs(row),
-                parent=row["ParentName"],
+                per_job=limits(full["MaxTRES"], wall=full["MaxWall"]),
+                in_all=_fewer_jobs(full),
+                parent=full["ParentName"],
                 by=by,
             )
         )
@@ -111,14 +125,14 @@ def accounts(text: str, mine: Iterable[str], cluster: str, by: str) -> tuple[Ass
     """My accounts and those above them, as far as they have bounds that all their users share.
 
     Args:
-        text: What ``sacctmgr show assoc user=''`` printed.
+        text: What ``scontrol show assoc_mgr`` or ``sacctmgr show assoc user=''`` printed.
         mine: My accounts.
         cluster: As for `associations`.
         by: The look.
     """
     rows = {
         row["Account"]: row
-        for row in _rows(text, looks.ACCOUNT_FIELDS)
+        for row in (*_rows(text, looks.ACCOUNT_FIELDS), *(row for row in in_memory(text) if not row["User"]))
         if not cluster or row["Cluster"].lower() == cluster.lower()
     }
     found: dict[str, Association] = {}

@@ -51,7 +51,7 @@ def _gpus(gres: str) -> tuple[tuple[str, int], ...]:
         if not match or match[1] != "gpu":
             continue
         model, count = match[2] or "", match[3]
-        if count is None and model.isdigit() and len(model) < 10:
+        if count is None and model.isdecimal() and len(model) < 10:
             model, count = "", model
         total = 1 if count is None else int(count)
         if total or not model:

@@ -40,9 +40,15 @@ def partition(row: Mapping[str, str], by: str) -> Partition:
         default_memory_per_gpu=_mebibytes(defaults.get("DefMemPerGPU")),
         default_memory_per_node=_mebibytes(row.get("DefMemPerNode")),
         priority=_or(number(row.get("PriorityTier")), 1),
-        preempt=(given(row.get("PreemptMode")) or "off").lower(),
+        preempt=_preemption(given(row.get("PreemptMode"))),
         by=by,
     )
+
+
+def _preemption(value: str) -> str:
+    """The mode without GANG, which is the cluster's: 24.11 and later drop it where a partition is given it."""
+    words = [word for word in value.lower().split(",") if word != "gang"]
+    return ",".join(filter(None, words)) or "off"
 
 
 def _open(value: str | None) -> tuple[str, ...] | None:

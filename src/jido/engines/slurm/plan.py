@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from jido.errors import InputError, Refused, nearest
+from jido.model.batch import About
 from jido.model.job import JobSpec, Resources
 from jido.model.limits import Access
 from jido.model.map import Map, NodeGroup, Partition
@@ -96,30 +97,41 @@ def _verdict(partition: Partition, map_: Map) -> Access | None:
     return next((row for row in map_.scheduling.access.value or () if row.partition == partition.name), None)
 
 
-def _access_against(partition: Partition, want: Resources, map_: Map) -> str:
+def _access_against(partition: Partition, want: Resources, map_: Map) -> tuple[About, str]:
     """What the verdict on the partition and its bounds say against the job.
 
     With an account, a QoS or an option of one's own (a reservation) another job is asked for than was tried. Nodes
     that are down are none of it: a job may wait for them.
     """
     row = _verdict(partition, map_)
-    if row is None or want.account or want.qos or want.extra:
-        return ""
+    if row is None or want.account not in (None, row.account) or want.qos not in (None, row.qos) or want.extra:
+        return "access", ""
     if row.verdict in ("no access", "refused"):
-        return row.words or "it is not open to you"
+        return "access", row.words or "it is not open to you"
     if row.verdict != "open":
-        return ""
+        return "access", ""
     gpus = want.gpus * want.nodes
     model = want.gpu_model or ""
     bounds = (row.up_to.gpus, row.per_user.gpus, row.up_to.gpu_models.get(model), row.per_user.gpu_models.get(model))
     most = min((bound for bound in bounds if bound is not None), default=None)
     if most is not None and gpus > most:
-        return f"you may have {most} GPU{'s' * (most != 1)} there at a time, {gpus} are asked for"
+        return "limit", f"you may have {most} GPU{'s' * (most != 1)} there at a time, {gpus} are asked for"
     if row.up_to.wall is not None and want.time is not None and want.time > row.up_to.wall:
-        return f"you may take {human_duration(row.up_to.wall)} there, {human_duration(want.time)} is asked for"
+        return (
+            "time",
+            f"you may take {human_duration(row.up_to.wall)} there, {human_duration(want.time)} is asked for",
+        )
+    cpus = max((want.cpus or 0) * want.tasks, (want.cpus_per_gpu or 0) * want.gpus) * want.nodes
+    most = min((bound for bound in (row.up_to.cpus, row.per_user.cpus) if bound is not None), default=None)
+    if most is not None and cpus > most:
+        return "limit", f"you may have {most} CPUs there at a time, {cpus} are asked for"
+    memory = max(want.memory or 0, (want.memory_per_gpu or 0) * want.gpus) * want.nodes
+    most = min((bound for bound in (row.up_to.memory, row.per_user.memory) if bound is not None), default=None)
+    if most is not None and memory > most:
+        return "limit", f"you may have {human_size(most)} memory there at a time, {human_size(memory)} is asked for"
     if row.up_to.nodes is not None and want.nodes > row.up_to.nodes:
-        return f"you may have {row.up_to.nodes} nodes there, {want.nodes} are asked for"
-    return ""
+        return "limit", f"you may have {row.up_to.nodes} nodes there, {want.nodes} are asked for"
+    return "access", ""
 
 
 def _lets_in(partition: Partition, account: str) -> bool:
@@ -162,20 +174,27 @@ def _refused(want: Resources, map_: Map, known: Sequence[Partition], partition: 
 
 def _against(partition: Partition, want: Resources, map_: Map) -> str:
     """Why this partition cannot take the job; empty when nothing known stands against it."""
+    return next((why for _, why in standing_against(partition, want, map_)), "")
+
+
+def standing_against(partition: Partition, want: Resources, map_: Map) -> Iterator[tuple[About, str]]:
+    """Everything known that keeps this partition from taking the job, with what of the job it concerns."""
     if partition.state in ("down", "inactive", "drain"):
-        return f"the partition is {partition.state}"
+        yield "partition", f"the partition is {partition.state}"
     if partition.max_time is not None and want.time is not None and want.time > partition.max_time:
-        return f"its time limit is {human_duration(partition.max_time)}, {human_duration(want.time)} is asked for"
+        limit = human_duration(partition.max_time)
+        yield "time", f"its time limit is {limit}, {human_duration(want.time)} is asked for"
     if partition.max_nodes is not None and want.nodes > partition.max_nodes:
-        return f"it allows {partition.max_nodes} nodes a job, {want.nodes} are asked for"
+        yield "nodes", f"it allows {partition.max_nodes} nodes a job, {want.nodes} are asked for"
     if want.nodes < partition.min_nodes:
-        return f"it takes jobs from {partition.min_nodes} nodes, {want.nodes} are asked for"
-    return (
-        _account_against(partition, want, map_)
-        or _qos_against(partition, want)
-        or _access_against(partition, want, map_)
-        or _size_against(partition, want, map_)
+        yield "nodes", f"it takes jobs from {partition.min_nodes} nodes, {want.nodes} are asked for"
+    rules: tuple[tuple[About, str], ...] = (
+        ("account", _account_against(partition, want, map_)),
+        ("qos", _qos_against(partition, want)),
+        _access_against(partition, want, map_),
+        ("size", _size_against(partition, want, map_)),
     )
+    yield from ((about, why) for about, why in rules if why)
 
 
 def _account_against(partition: Partition, want: Resources, map_: Map) -> str:

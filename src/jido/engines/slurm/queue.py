@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
+from jido.engines.base import Queued
 from jido.engines.slurm.records import CLOCK, given, instant
 from jido.engines.slurm.states import state_of
 from jido.engines.slurm.trouble import complain
@@ -27,19 +29,22 @@ FORMAT = "\x1e" + "\x1f".join(FIELDS)
 # once and a process more costs as much as squeue's own question. The last line proves that the answer is whole.
 _SCRIPT = (
     "unset SQUEUE_ACCOUNT SQUEUE_LICENSES SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_QOS SQUEUE_USERS SQUEUE_ARRAY "
-    "SQUEUE_FEDERATION SQUEUE_PRIORITY SLURM_CLUSTERS SLURM_BITSTR_LEN\n"
+    "SQUEUE_FEDERATION SQUEUE_PRIORITY SLURM_CLUSTERS\n"
     'u=; while read -r k v _; do [ "$k" = Uid: ] && u=$v && break; done 2>/dev/null </proc/self/status\n'
-    f"export {' '.join(f'{name}={value}' for name, value in CLOCK.items())}\n"
+    # Else the tasks of an array that wait are cut after 64 characters.
+    f"export SLURM_BITSTR_LEN=0 {' '.join(f'{name}={value}' for name, value in CLOCK.items())}\n"
     'squeue --noheader --all --states=all --user="${u:-$(id -u)}" --format="$1" || exit\n'
     "printf '\\036end\\n'\n"
 )
+
+T = TypeVar("T")
 
 _TOKEN = re.compile(r"(?<![\w-])jido-[0-9a-f]{8,64}(?![\w-])")
 _SPLIT = re.compile(r"[^A-Za-z0-9._:-]+")
 _ID = re.compile(r"(\d+)(?:_(\d+|\[[^\]]*\]?\S*))?(?:\+(\d+))?")
 
 
-def ask_queue(parse: Callable[[Reply], dict[str, Sighting]]) -> Ask[dict[str, Sighting]]:
+def ask_queue(parse: Callable[[Reply], T]) -> Ask[T]:
     """The look at my queue with a parser of its rows."""
     return Ask(Command(argv=("sh", "-c", _SCRIPT, "sh", FORMAT)), parse)
 
@@ -50,15 +55,26 @@ def find(tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:
 
     def parse(reply: Reply) -> dict[str, Sighting]:
         found: dict[str, Sighting] = {}
+        arrays: dict[str, set[int]] = {}
         for folder, comment, seen in rows(reply):
             for token in wanted & {*_SPLIT.split(comment), *folder.split("/")}:
+                if "_" in seen.id:
+                    arrays.setdefault(token, set()).add(int(base_id(seen.id)))
                 before = found.get(token)
                 # Of several (a doubled job, parts of a heterogeneous one) the living one, then the first, holds.
                 if before is None or _rank(seen) < _rank(before):
                     found[token] = _named(seen, base_id(seen.id), token)
+        # An array that was cut is all its parts, in the order they were handed over.
+        for token, bases in arrays.items():
+            found[token] = _named(found[token], ",".join(map(str, sorted(bases))), token)
         return found
 
     return ask_queue(parse)
+
+
+def mine() -> Ask[list[Queued]]:
+    """See `Engine.mine`."""
+    return ask_queue(lambda reply: [Queued(seen, folder) for folder, _, seen in rows(reply)])
 
 
 def status(ids: Sequence[str]) -> Ask[dict[str, Sighting]]:
@@ -69,6 +85,22 @@ def status(ids: Sequence[str]) -> Ask[dict[str, Sighting]]:
         return matching(wanted, [seen for _, _, seen in rows(reply)])
 
     return ask_queue(parse)
+
+
+def queued() -> Ask[int]:
+    """See `Engine.queued`. Tasks of arrays are counted one by one, as Slurm's limits do."""
+    script = _SCRIPT.partition("squeue --noheader")[0] + (
+        'jobs=$(squeue --noheader --all --array --user="${u:-$(id -u)}" --format=%i) || exit\n'
+        'set -- $jobs; printf "\\036%s\\n" "$#"\n'
+    )
+
+    def parse(reply: Reply) -> int:
+        _, mark, count = reply.text.rpartition("\x1e")
+        if not reply.ok or not mark or not count.strip().isdecimal():
+            complain(reply, "counting jobs")
+        return int(count)
+
+    return Ask(Command(argv=("sh", "-c", script)), parse)
 
 
 def matching(wanted: Sequence[str], seen: Sequence[Sighting]) -> dict[str, Sighting]:
@@ -108,7 +140,7 @@ def rows(reply: Reply) -> Iterator[tuple[str, str, Sighting]]:
             continue
         id_, word, reason, partition, nodes, submitted, begun, until, comment, folder, name = cells
         state = state_of(word, reason)
-        waits = state in (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
+        waits = state_of(word) in (State.QUEUED, State.REQUEUED)
         yield (
             folder,
             comment,
@@ -125,6 +157,7 @@ def rows(reply: Reply) -> Iterator[tuple[str, str, Sighting]]:
                 # For a waiting job these are the scheduler's guesses, for a running one the end is its time limit.
                 started=None if waits else instant(begun),
                 ended=instant(until) if state.ended and not waits else None,
+                folder=given(folder),
             ),
         )
 
@@ -173,7 +206,7 @@ _ORDER = (
 
 def _rank(seen: Sighting) -> tuple[int, int]:
     base = base_id(seen.id)
-    return _ORDER.index(seen.state), int(base) if base.isdigit() else 0
+    return _ORDER.index(seen.state), int(base) if base.isdecimal() else 0
 
 
 def _named(seen: Sighting, id_: str, token: str) -> Sighting:

@@ -51,7 +51,6 @@ _ANSWERED: tuple[tuple[str, str], ...] = (
     (r"Pathname of a file, directory or other parameter too long", "shorten the project's path or the job's name"),
     (r"I/O error writing script/environment to file", "slurmctld's own disk is full or broken; tell the "
      "administrators"),
-    (r"Unable to create job record", "the queue is full; wait and submit again"),
     (r"Invalid job array|Invalid time-min|Invalid --nice|Task (distribution|count) specification invalid", ""),
     (r"Requested account has breached|Burst Buffer|Invalid mcs_label|Cannot request more threads", ""),
     (r"Reach(ed)? (max )?array|Job/step already|Requested operation not supported on this system", ""),
@@ -71,12 +70,18 @@ _LOCAL: tuple[tuple[str, str], ...] = (
     (r"script.*too (large|big)|exceeds MaxScriptSize|Script length", "make the command shorter"),
 )  # fmt: skip
 
+# How many jobs there may be, not what this one asks for: AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit and
+# their like stand in a line of their own; the other is slurmctld's MaxJobCount.
+_FULL = re.compile(r"\b(?:Assoc|QOS)\w*Submit\w*|Unable to create job record")
+
 _HEAD = r"(Batch job submission failed|allocation failure): "
 
 
 def refusal(complaint: str) -> Submission | None:
     """The refusal that this complaint certainly is, or None."""
     answered = re.search(_HEAD + r"(.*)", complaint)
+    if answered and (full := _FULL.search(complaint)):
+        return Submission(refused=full[0], hint="it is taken when fewer jobs are in the queue", later=True)
     if answered:
         for pattern, hint in _ANSWERED:
             if re.search(pattern, answered[2]):

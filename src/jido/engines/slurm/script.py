@@ -40,10 +40,17 @@ def directives(spec: JobSpec, place: Placement) -> tuple[str, ...]:
     Raises:
         InputError: A value cannot be written there so that sbatch reads it back unchanged, or two contradict.
     """
-    return tuple(_PREFIX + line for line in _lines(spec, place))
+    cut = (option.partition("=") for option in options(spec, place))
+    written = (name + equals + (quote(value, name) if equals else "") for name, equals, value in cut)
+    return tuple(_PREFIX + line for line in (*written, *map(extra, spec.resources.extra)))
 
 
-def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:
+def options(spec: JobSpec, place: Placement) -> Iterator[str]:
+    """What is asked of Slurm, a word an option, as an argument list has it; without the user's own options.
+
+    Raises:
+        InputError: Slurm cannot be told a value, or two contradict.
+    """
     want = spec.resources
     _check(want)
     log = _log(place)
@@ -65,6 +72,11 @@ def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:
     if want.time is not None:
         # Slurm counts whole minutes.
         yield f"--time={slurm_duration(-(-want.time // 60) * 60)}"
+    if spec.warn:
+        # To the job script alone, which knows whom to tell.
+        yield f"--signal=B:USR1@{spec.warn}"
+    if spec.resume:
+        yield "--requeue"
     yield f"--nodes={want.nodes}"
     yield f"--ntasks-per-node={want.tasks}"
     if want.cpus is not None:
@@ -78,19 +90,11 @@ def _lines(spec: JobSpec, place: Placement) -> Iterator[str]:
         yield f"--mem={_mebibytes(want.memory)}M"
     if want.memory_per_gpu is not None:
         yield f"--mem-per-gpu={_mebibytes(want.memory_per_gpu)}M"
-    if place.after:
-        for id_ in place.after:
-            if not re.fullmatch(r"\d+(_\d+)?(\+\d+)?", id_):
-                raise InputError(f"{id_!r} is not a Slurm job id to wait for", hint="`jido ps` lists your jobs")
-        yield "--dependency=afterok:" + ":".join(place.after)
-        # Else a job whose predecessor failed stays in the queue for ever (Slurm's default since 15.08).
-        yield "--kill-on-invalid-dep=yes"
-    for option in want.extra:
-        yield _extra(option)
 
 
 def _option(name: str, value: str) -> str:
-    return f"--{name}={quote(value, name)}"
+    _writable(value, name)
+    return f"--{name}={value}"
 
 
 def quote(value: str, what: str) -> str:
@@ -99,16 +103,20 @@ def quote(value: str, what: str) -> str:
     Raises:
         InputError: It is empty or holds a line break or another control character.
     """
+    _writable(value, what)
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _writable(value: str, what: str) -> None:
     if not value or any(ord(char) < 32 or ord(char) == 127 for char in value):
         raise InputError(
             f"{what} {value!r} cannot be handed to Slurm",
             cause="it is empty" if not value else "it holds a line break or another control character",
             hint=f"give the {what} without it",
         )
-    if _PLAIN.fullmatch(value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _log(place: Placement) -> str:
@@ -170,8 +178,12 @@ def _check(want: Resources) -> None:
         raise InputError(f"gpus is {want.gpus}", hint="gpus is a whole number from 0")
 
 
-def _extra(option: str) -> str:
-    """One option of the user's own, as written."""
+def extra(option: str) -> str:
+    """One option of the user's own, as written.
+
+    Raises:
+        InputError: It would break what jido relies on, or is none.
+    """
     if any(ord(char) < 32 or ord(char) == 127 for char in option) or not option.startswith("-"):
         raise InputError(
             f"{option!r} cannot stand on an #SBATCH line",

@@ -60,7 +60,11 @@ def state_of(word: str, reason: str = "") -> State:
         state = fitting.pop() if len(fitting) == 1 else State.UNKNOWN
     else:
         state = _WORDS.get(first, State.UNKNOWN)
-    if state is State.QUEUED and reason.strip("() ") in _NEVER:
+    # With --kill-on-invalid-dep Slurm takes it out of the queue itself, as cancelled.
+    # While the prolog makes its node ready, nothing of the job runs yet (22.05, PrologFlags=Alloc).
+    if state is State.RUNNING and reason == "Prolog":
+        return State.STARTING
+    if state in (State.QUEUED, State.CANCELLED) and reason.strip("() ") in _NEVER:
         return State.DEPENDENCY
     return state
 
@@ -68,6 +72,6 @@ def state_of(word: str, reason: str = "") -> State:
 def exit_of(text: str | None) -> tuple[int | None, int | None]:
     """Exit code and signal of Slurm's ``code:signal``; None where there is none."""
     code, colon, signal = (text or "").strip().partition(":")
-    if not colon or not (code.isdigit() and signal.isdigit()) or len(code) > 9 or len(signal) > 9:
+    if not colon or not (code.isdecimal() and signal.isdecimal()) or len(code) > 9 or len(signal) > 9:
         return None, None
     return int(code), int(signal) or None

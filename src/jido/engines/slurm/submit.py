@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jido.engines.base import Verdict
+from jido.engines.base import YES, Capability, Placement, Verdict, no
+from jido.engines.slurm import job_arrays
 from jido.engines.slurm.records import CLOCK, instant
 from jido.engines.slurm.refusals import refusal
 from jido.engines.slurm.trouble import UNSENT, complain, down, failed, gist, is_missing, missing, says
 from jido.errors import InputError
+from jido.model.chain import Before
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Resources, Submission
 
@@ -54,18 +56,54 @@ def _sbatch(want: Resources, *arguments: str) -> tuple[str, ...]:
     return ("env", *(word for name in dict.fromkeys(gone) for word in ("-u", name)), "sbatch", *arguments)
 
 
-def submit(want: Resources, folder: str, script: str) -> Ask[Submission]:
+def submit(want: Resources, place: Placement) -> Ask[Submission]:
     """See `Engine.submit`."""
+    script = place.script
     if script.startswith("-"):
         script = "./" + script
-    return Ask(
-        Command(argv=_sbatch(want, "--parsable", script), cwd=folder or None, env={"LC_ALL": "C"}, timeout=120.0),
-        read_submission,
-    )
+    chain = dependency(place.after, want.extra)
+    # Else a job whose predecessor ended otherwise stays in the queue for ever (Slurm's default since 15.08).
+    options = ("--parsable", *(("--kill-on-invalid-dep=yes",) if chain else ()))
+    if place.array:
+        argv = job_arrays.argv(place, script, chain, _sbatch(want, *options))
+    else:
+        argv = _sbatch(want, *options, *((f"--dependency={chain}",) if chain else ()), script)
+    command = Command(argv=argv, cwd=place.folder or None, env={"LC_ALL": "C"}, timeout=120.0)
+    count = len(job_arrays.parts(place.array, place.most))
+    return Ask(command, lambda reply: read_submission(reply, count or 1, place.most))
 
 
-def read_submission(reply: Reply) -> Submission:
+def dependency(after: Sequence[Before], extra: Sequence[str] = ()) -> str:
+    """What ``--dependency`` says; on the command line, since a run may wait for long before it is handed over.
+
+    Raises:
+        InputError: One is no job id, or the user's own options say a dependency too.
+    """
+    for option in extra if after else ():
+        if re.search(r"(?:^|\s)(?:--dependency\b|-d)", option):
+            raise InputError(
+                f"{option!r} does not go with --after", cause="Slurm takes one of them", hint="leave one of them away"
+            )
+    conditions: dict[str, list[str]] = {}
+    for one in after:
+        for id_ in one.job.split(","):
+            if not re.fullmatch(r"\d+(_\d+)?(\+\d+)?", id_):
+                raise InputError(f"{id_!r} is not a Slurm job id to wait for", hint="`jido ps` lists your jobs")
+            conditions.setdefault(f"after{one.when}", []).append(id_)
+    return ",".join(":".join((how, *ids)) for how, ids in conditions.items())
+
+
+def follows(before: Before) -> Capability:
+    """See `Engine.follows`."""
+    if before.when == "notok" and "," in before.job:
+        return no("it is several job arrays, and Slurm cannot be told to wait until one of them has ended badly")
+    return YES
+
+
+def read_submission(reply: Reply, count: int = 1, most: int = 0) -> Submission:
     """What came of sbatch: accepted, refused or ambiguous.
+
+    Of an array that was cut into `count` of `most` tasks, those parts that were accepted are the run.
 
     *Refused* is said only where nothing was sent, or slurmctld itself said no. Whatever is not understood is
     ambiguous: the token tells.
@@ -80,7 +118,10 @@ def read_submission(reply: Reply) -> Submission:
     accepted = _ID.findall(reply.text)
     if accepted and reply.code == 0:
         # A site's wrapper may print before; sbatch prints its line last.
-        return Submission(id=accepted[-1][0])
+        return Submission(id=",".join(match[0] for match in accepted[-count:]))
+    if accepted and count > 1 and (no := refusal(said)) is not None:
+        ids = ",".join(match[0] for match in accepted)
+        return Submission(id=ids, refused=no.refused, taken=len(accepted) * most)
     if accepted:
         return Submission(
             ambiguous=f"sbatch printed an id and ended with code {reply.code}: {gist(said)}", hint=_FIND
@@ -89,8 +130,7 @@ def read_submission(reply: Reply) -> Submission:
         raise missing(reply)
     if says(said, UNSENT):
         raise down(reply, "handing the job over")
-    no = refusal(said) if reply.code != 0 else None
-    if no is not None:
+    if reply.code != 0 and (no := refusal(said)) is not None:
         return no
     return Submission(ambiguous=gist(said) or f"sbatch ended with code {reply.code} and no id", hint=_FIND)
 
@@ -125,6 +165,7 @@ _GONE = ("Invalid job id", "already completing or completed", "Job has already f
 
 def cancel(ids: Sequence[str]) -> Ask[None]:
     """See `Engine.cancel`. Plainly, without a signal: a waiting job that is sent one can hang."""
+    ids = [part for id_ in ids for part in (id_.split(",") if "[" not in id_ else [id_])]
     for id_ in ids:
         # A word that is no id would be taken for an option or a name, and could end every job of the user.
         if not _CANCELLABLE.fullmatch(id_):
