@@ -102,7 +102,7 @@ class Spool:
         raise AssertionError(f"still alive: {pids}")
 
 
-ENDED = ("done", "failed", "timed_out", "cancelled", "out_of_memory", "node_failed")
+ENDED = ("done", "failed", "timed_out", "cancelled", "out_of_memory", "node_failed", "dependency")
 
 
 def wait_for(fine: Callable[[], object], seconds: float = 20, why: Callable[[], str] = lambda: "in vain") -> None:

@@ -112,18 +112,40 @@ def test_what_can_never_fit_is_refused(spool: Spool, ask: dict[str, int]) -> Non
     assert spool.ask("status", "--all") == []
 
 
-def test_afterok_waits_for_success_and_is_cancelled_by_failure(spool: Spool) -> None:
+def test_what_waits_for_ends_begins_with_the_right_one_and_is_ended_by_the_wrong_one(spool: Spool) -> None:
     first = spool.submit(f"{HOLD}; exit 0")
-    second = spool.submit("exit 1", after=[first])
-    third = spool.submit("touch third", after=[second])
-    fourth = spool.submit("touch fourth", after=[third], after_kind="afterany")
+    second = spool.submit("exit 1", after=[["ok", first]])
+    third = spool.submit("touch third", after=[["ok", second]])
+    fourth = spool.submit("touch fourth", after=[["any", third], ["notok", second], ["ok", first]])
+    fifth = spool.submit("touch fifth", after=[["notok", first]])
     wait_for(lambda: spool.job(first)["state"] == "running")
     assert spool.job(second)["reason"] == f"Dependency: job {first} is running"
     (spool.work / "go").touch()
     spool.until(fourth, "done")
-    assert states(spool, [first, second, third]) == ["done", "failed", "cancelled"]
+    assert states(spool, [first, second, third]) == ["done", "failed", "dependency"]
     assert spool.job(third)["reason"] == f"job {second}, which it was to follow, ended failed"
     assert not (spool.work / "third").exists()
+    spool.until(fifth, "dependency")
+    assert spool.job(fifth)["reason"] == f"job {first}, which it was to follow when it ended badly, ended done"
+
+
+def test_an_array_that_is_followed_is_all_its_jobs(spool: Spool) -> None:
+    body = f'[ "$JIDO_POSITION" = 0 ] || {HOLD}; exit "$JIDO_POSITION"'
+    array = str(spool.ask("submit", spool.spec(body, tasks=2))["id"])
+    then = {how: spool.submit("true", after=[[how, array]]) for how in ("ok", "any", "notok")}
+    first, last = array.split("-")
+    spool.until(first, "done")
+    assert set(states(spool, list(then.values()))) == {"queued"}
+    (spool.work / "go").touch()
+    assert [spool.until(job)["state"] for job in then.values()] == ["dependency", "done", "done"]
+    assert spool.job(last)["state"] == "failed"
+
+
+@pytest.mark.parametrize("after", [["1"], [["ok"]], [["anny", "1"]], [["ok", "1; touch x"]], [["ok", "7"]], "1", 3])
+def test_what_cannot_be_followed_is_refused(spool: Spool, after: object) -> None:
+    code, _ = spool.refused("submit", spool.spec("true", after=after))
+    assert code == 2
+    assert spool.ask("status", "--all") == []
 
 
 # ---- exactly once
@@ -336,8 +358,8 @@ BAD: list[tuple[Any, str]] = [
     ({"token": "t", "script": "job1.sh", "cwd": ".", "time": float("inf")}, "time is inf"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "env": {"A": 1}}, "not a text: 1"),
     ({"token": "t", "script": "job1.sh", "cwd": ".", "env": {"A=B": "1"}}, "bad name in env"),
-    ({"token": "t", "script": "job1.sh", "cwd": ".", "after": ["7"]}, "job 7, which is unknown"),
-    ({"token": "t", "script": "job1.sh", "cwd": ".", "after": ["7; DROP"]}, "not a job id"),
+    ({"token": "t", "script": "job1.sh", "cwd": ".", "after": [["ok", "7"]]}, "job 7, which is unknown"),
+    ({"token": "t", "script": "job1.sh", "cwd": ".", "after": [["ok", "7; DROP"]]}, "not a job id"),
 ]
 
 

@@ -10,14 +10,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jido.engines.base import Capabilities, Engine, Inventory, Placement, Verdict, no
+from jido.engines.base import YES, Array, Capabilities, Capability, Engine, Inventory, Placement, Queued, Verdict, no
 from jido.engines.process.spooler import program
-from jido.errors import Refused, SchedulerDown, SchedulerMissing
+from jido.errors import NotFound, Refused, SchedulerDown, SchedulerMissing
 from jido.model.bundle import Finding, Part
+from jido.model.chain import Before
 from jido.model.command import Ask, Command, Reply
 from jido.model.facts import absent, known, unknown
 from jido.model.job import JobSpec, Sighting, State, Submission
-from jido.model.map import Bytes, Gpu, Map, NodeGroup, Scheduling
+from jido.model.map import Bytes, Gpu, Map, NodeGroup, NodeNow, Now, QueuedJob, Scheduling
+from jido.model.why import Meaning, Waiting
 
 _STATES = {
     "queued": State.QUEUED,
@@ -29,6 +31,7 @@ _STATES = {
     "cancelled": State.CANCELLED,
     "out_of_memory": State.OUT_OF_MEMORY,
     "node_failed": State.NODE_FAILED,
+    "dependency": State.DEPENDENCY,
 }
 
 # The spooler's exit codes: 2 is a bad request, 3 one that can never fit on this machine.
@@ -54,6 +57,13 @@ def _answer(reply: Reply) -> Any:
         raise SchedulerDown(f"jido's queue on {reply.host} cannot be understood", cause=str(error)) from error
 
 
+def _whole(reply: Reply) -> bool:
+    try:
+        return bool(json.loads(reply.text)["id"])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def _complaint(reply: Reply) -> str:
     try:
         said = json.loads(reply.complaint.splitlines()[-1])
@@ -62,23 +72,44 @@ def _complaint(reply: Reply) -> str:
         return reply.complaint[-500:] or f"exit code {reply.code}"
 
 
-def _sighting(row: Mapping[str, Any]) -> Sighting:
+def _sighting(row: Mapping[str, Any], id_: str = "") -> Sighting:
     state = _STATES.get(row.get("state", ""), State.UNKNOWN)
-    # A dependency that failed ends the job without a start; the spooler says so in its reason.
     return Sighting(
-        id=row["id"],
+        id=id_ or row["id"],
         state=state,
         raw=row.get("state") or "",
         token=row.get("token") or "",
         name=row.get("name") or "",
         nodes=row.get("node") or "",
-        reason=row.get("reason") or "",
+        reason=(row.get("reason") or "").removeprefix("cancelled "),
         code=row.get("exit_code"),
         signal=row.get("signal"),
         submitted=row.get("submitted"),
         started=row.get("started"),
         ended=row.get("ended"),
     )
+
+
+def _now(said: Mapping[str, Any], at: float) -> Now:
+    """What is handed out, and the queue; a node of a version that does not tell is not known."""
+    if "active" not in said or "slots" not in said:
+        return Now(at=at)
+    used = {kind: int(slot["used"]) for kind, slot in said["slots"].items()}
+    gpus_used = {"": used["gpus"]} if used.get("gpus") else {}
+    state = "mixed" if said["jobs"]["running"] else "idle"
+    node = NodeNow(said["host"], state, cpus_used=used["cpus"], memory_used=used["memory"], gpus_used=gpus_used)
+    queue = tuple(
+        QueuedJob(
+            id=job["id"],
+            state="pending" if job["state"] == "queued" else job["state"],
+            name=job["name"] or "",
+            reason=job["reason"],
+            cpus=job["cpus"],
+            gpus=job["gpus"],
+        )
+        for job in said["active"]
+    )
+    return Now(at=at, nodes=known((node,), "process/slots"), queue=known(queue, "process/slots"))
 
 
 class Process(Engine):
@@ -91,8 +122,10 @@ class Process(Engine):
         """See `Engine.capabilities`."""
         return Capabilities(
             estimate=no("jobs start in order as slots become free; nothing is predicted"),
-            arrays=no("tasks are queued one by one"),
             multinode=no("it is one machine"),
+            interactive=no("whoever logs in is on the machine that runs the jobs already"),
+            login_apart=no("jobs run on the machine that one logs in to"),
+            control_plane=no("its daemon lives while there are jobs, and wakes with the next one"),
         )
 
     def looks(self) -> Sequence[Part]:
@@ -109,11 +142,13 @@ class Process(Engine):
         def read(reply: Reply) -> Inventory:
             said = _answer(reply)
             gpus = said.get("gpus") or []
+            sizes = [gpu.get("memory") for gpu in gpus]
+            told = known(Bytes(min(sizes)), "process/slots") if sizes and all(sizes) else unknown("no driver told it")
             node = NodeGroup(
                 names=said["host"],
                 cpus=said["cpus"],
                 memory=Bytes(said["memory"]),
-                gpus=(Gpu(count=len(gpus)),) if gpus else (),
+                gpus=(Gpu(count=len(gpus), memory=told),) if gpus else (),
                 by="process/slots",
             )
             scheduling = Scheduling(
@@ -121,7 +156,7 @@ class Process(Engine):
                 partitions=absent("process/slots"),
                 accounting=unknown("jido's own queue keeps ended jobs in its state file"),
             )
-            return Inventory(present=True, nodes=(node,), scheduling=scheduling)
+            return Inventory(present=True, nodes=(node,), scheduling=scheduling, now=_now(said, reply.at))
 
         return Ask(_ask("inventory"), read)
 
@@ -130,8 +165,18 @@ class Process(Engine):
         return ()
 
     def job_environment(self) -> Mapping[str, str]:
-        """See `Engine.job_environment`; the spooler sets JIDO_JOB_ID itself and never restarts a job."""
-        return {"JIDO_JOB_ID": "${JIDO_JOB_ID:-0}", "JIDO_RESTART": "0", "JIDO_NODES": "$(uname -n)"}
+        """See `Engine.job_environment`; the spooler sets JIDO_JOB_ID itself."""
+        return {
+            "JIDO_JOB_ID": "${JIDO_JOB_ID:-0}",
+            "JIDO_RESTART": "${JIDO_RESTART:-0}",
+            "JIDO_NODES": "$(uname -n)",
+            "JIDO_CPUS": "${JIDO_CPUS:-1}",
+            "JIDO_POSITION": "${JIDO_POSITION:-0}",
+        }
+
+    def put_back(self) -> str:
+        """See `Engine.put_back`: its keeper knows this code."""
+        return "exit 118"
 
     def submit(self, spec: JobSpec, place: Placement) -> Ask[Submission]:
         """See `Engine.submit`; the same token twice is the same job."""
@@ -146,7 +191,11 @@ class Process(Engine):
             "memory": want.memory or ((want.memory_per_gpu or 0) * want.gpus or None),
             "gpus": want.gpus,
             "time": want.time,
-            "after": list(place.after),
+            "warn": spec.warn,
+            "resume": spec.resume,
+            "after": [[one.when, one.job] for one in place.after],
+            "tasks": place.array,
+            "at_most": place.at_most,
         }
 
         def read(reply: Reply) -> Submission:
@@ -154,21 +203,54 @@ class Process(Engine):
                 return Submission(refused=_complaint(reply))
             if reply.code is None:
                 return Submission(ambiguous="jido's queue did not answer in time")
+            if reply.code > 128 or (reply.ok and not _whole(reply)):
+                # Killed or cut off, perhaps after it had written the job down.
+                return Submission(ambiguous=f"jido's queue gave no answer (code {reply.code})")
             return Submission(id=_answer(reply)["id"])
 
         return Ask(_ask("submit", json.dumps(request)), read)
+
+    def follows(self, before: Before) -> Capability:
+        """See `Engine.follows`."""
+        return YES
 
     def find(self, tokens: Sequence[str]) -> Ask[dict[str, Sighting]]:
         """See `Engine.find`."""
         wanted = set(tokens)
         return Ask(
             _ask("status", "--all"),
-            lambda reply: {row["token"]: _sighting(row) for row in _answer(reply) if row["token"] in wanted},
+            lambda reply: {
+                row["token"]: _sighting(row, row["array"]) for row in _answer(reply) if row["token"] in wanted
+            },
         )
 
     def status(self, ids: Sequence[str]) -> Ask[dict[str, Sighting]]:
         """See `Engine.status`; ended jobs are remembered as well."""
         return Ask(_ask("status", *ids), lambda reply: {row["id"]: _sighting(row) for row in _answer(reply)})
+
+    def tasks(self, arrays: Sequence[Array]) -> Ask[dict[str, dict[int, Sighting]]]:
+        """See `Engine.tasks`; ended ones are remembered as well."""
+
+        def read(reply: Reply) -> dict[str, dict[int, Sighting]]:
+            found: dict[str, dict[int, Sighting]] = {array.job: {} for array in arrays}
+            for row in _answer(reply):
+                found.get(row["array"], {})[row["position"]] = _sighting(row)
+            return found
+
+        return Ask(_ask("status", *(array.job for array in arrays)), read)
+
+    def task_ids(self, array: Array, positions: Sequence[int]) -> list[str]:
+        """See `Engine.task_ids`: the jobs of an array have consecutive numbers."""
+        first = int(array.job.partition("-")[0])
+        return [str(first + position) for position in positions]
+
+    def mine(self) -> Ask[list[Queued]]:
+        """See `Engine.mine`."""
+
+        def read(reply: Reply) -> list[Queued]:
+            return [Queued(_sighting(row), str(row.get("cwd") or "").removesuffix("/.")) for row in _answer(reply)]
+
+        return Ask(_ask("status", "--all"), read)
 
     def history(self, ids: Sequence[str], since: float) -> None:
         """None: `status` remembers everything."""
@@ -197,3 +279,24 @@ class Process(Engine):
                 hint="leave the node away",
             )
         return spec, ()
+
+    def meaning(self, reason: str) -> Meaning | None:
+        """See `Engine.meaning`."""
+        from jido.engines.reasons import Table
+
+        return Table("jido.engines.process").find(reason)
+
+    def why(self, id_: str) -> Ask[Waiting]:
+        """See `Engine.why`."""
+        from jido.engines.process.why import read as facts
+
+        def read(reply: Reply) -> Waiting:
+            said = _answer(reply)
+            row = next((row for row in said["jobs"] if row["id"] == id_), None)
+            if row is None:
+                raise NotFound(
+                    f"jido's queue on {reply.host} knows no job {id_}", hint="`jido ps -a` lists your runs"
+                )
+            return facts(row, _sighting(row), said)
+
+        return Ask(_ask("why", id_), read)

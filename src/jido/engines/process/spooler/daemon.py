@@ -1,8 +1,8 @@
 """The daemon: one for each spool with work."""
 
-from jido.engines.process.spooler.ground import ACTIVE, END, WORK, hold, setting, state
+from jido.engines.process.spooler.ground import ACTIVE, END, NEXT, OPEN, WORK, hold, setting, state
 from jido.engines.process.spooler.machine import boot_id, name_process
-from jido.engines.process.spooler.keeper import keep, sweep
+from jido.engines.process.spooler.keeper import keep, put_back, sweep
 
 # It travels from here.
 import contextlib
@@ -35,6 +35,11 @@ def settle() -> None:
                 rebooted = row["boot"] != boot_id()
                 if not rebooted:
                     sweep(row, [keeper for _, keeper in active if keeper])
+                again = put_back(row)
+                if again:
+                    db.execute("UPDATE jobs SET %s WHERE id = ?" % NEXT, (again, job))
+                    os.close(lock)
+                    continue
                 reason = "the host was rebooted" if rebooted else "its keeper was killed, and nobody saw its end"
                 db.execute(END, ("node_failed", reason, time.time(), job))
         if path:
@@ -42,14 +47,27 @@ def settle() -> None:
         os.close(lock)
 
 
+ENDS = ("ok", "any", "notok")  # how a job may have to end before another one begins
+
+
+def followed(spec: Dict[str, Any]) -> List[Tuple[str, int, int]]:
+    """Returns the ends that a job waits for: how, and the first and last of the jobs that are meant together."""
+    # A number alone is of a jido that knew "ok" only.
+    return [("ok", one, one) if isinstance(one, int) else tuple(one) for one in spec["after"]]
+
+
 def waits_for(db: Any, spec: Dict[str, Any]) -> Tuple[str, bool]:
     """Returns which jobs a queued one still waits for, as text, and whether that can never be fulfilled."""
-    for job in spec["after"]:
-        dep = db.execute("SELECT state FROM jobs WHERE id = ?", (job,)).fetchone()["state"]
-        if dep in ("queued", "running", "completing"):
-            return "Dependency: job %d is %s" % (job, dep), False
-        if dep != "done" and spec["after_kind"] == "afterok":
-            return "job %d, which it was to follow, ended %s" % (job, dep), True
+    for how, first, last in followed(spec):
+        find = "SELECT id, state FROM jobs WHERE id BETWEEN ? AND ? AND %s ORDER BY id LIMIT 1"
+        bad = db.execute(find % ("state != 'done' AND state NOT IN " + OPEN), (first, last)).fetchone()
+        if bad and how == "ok":
+            return "job %d, which it was to follow, ended %s" % tuple(bad), True
+        dep = db.execute(find % ("state IN " + OPEN), (first, last)).fetchone()
+        if dep:
+            return "Dependency: job %d is %s" % tuple(dep), False
+        if how == "notok" and not bad:
+            return "job %d, which it was to follow when it ended badly, ended done" % first, True
     return "", False
 
 
@@ -61,7 +79,10 @@ def plan(db: Any, brief: bool = False) -> Iterator[Tuple[Any, Optional[List[int]
     machine = json.loads(db.execute("SELECT value FROM meta WHERE key = 'machine'").fetchone()["value"])
     cuda = [gpu["index"] for gpu in machine["gpus"]["list"]]
     free = {"cpus": machine["cpus"], "memory": machine["memory"], "gpus": len(cuda)}
+    running: Dict[int, int] = {}  # of each array
     for row in db.execute("SELECT * FROM jobs WHERE state IN " + ACTIVE):
+        array = json.loads(row["spec"]).get("array", 0)
+        running[array] = running.get(array, 0) + 1
         for kind in free:
             free[kind] -= row[kind] or 0
         cuda = [index for index in cuda if index not in json.loads(row["cuda"] or "[]")]
@@ -69,7 +90,11 @@ def plan(db: Any, brief: bool = False) -> Iterator[Tuple[Any, Optional[List[int]
     for row in db.execute("SELECT * FROM jobs WHERE state = 'queued' ORDER BY id"):
         if brief and free["cpus"] <= 0:
             return
-        reason, never = waits_for(db, json.loads(row["spec"]))
+        spec = json.loads(row["spec"])
+        reason, never = waits_for(db, spec)
+        array = spec.get("array", 0)
+        if not reason and array and spec["at_most"] and running.get(array, 0) >= spec["at_most"]:
+            reason = "Limit: %d of its array at a time" % spec["at_most"]
         if reason:
             yield row, None, reason, never
             continue
@@ -78,6 +103,7 @@ def plan(db: Any, brief: bool = False) -> Iterator[Tuple[Any, Optional[List[int]
         for kind in need:  # set aside, so that nothing later takes what this one waits for
             free[kind] = max(0, free[kind] - need[kind])
         if fits:
+            running[array] = running.get(array, 0) + 1
             chosen, cuda = cuda[: row["gpus"]], cuda[row["gpus"] :]
             real = {kind: real[kind] - need.get(kind, 0) for kind in real}
             yield row, chosen, "", False
@@ -93,7 +119,7 @@ def start_jobs() -> Optional[float]:
         machine = json.loads(db.execute("SELECT value FROM meta WHERE key = 'machine'").fetchone()["value"])
         for row, cuda, reason, never in list(plan(db, brief=True)):
             if never:
-                db.execute(END, ("cancelled", reason, time.time(), row["id"]))
+                db.execute(END, ("dependency", reason, time.time(), row["id"]))
                 again = 0.0  # others may follow this one
             elif cuda is not None:
                 lock = hold("locks/%d" % row["id"])

@@ -17,8 +17,14 @@ except ImportError:  # a Python built without it
 
 SCHEMA = 1
 ACTIVE = "('running', 'completing')"
+OPEN = "('queued', 'running', 'completing')"
 WORK = "SELECT 1 FROM jobs WHERE state IN ('queued', 'running', 'completing') LIMIT 1"
 END = "UPDATE jobs SET state = ?, reason = ?, ended = ?, base = NULL WHERE id = ?"
+# The exit code by which a job asks to be begun anew, and what becomes of its row then.
+AGAIN = 118
+NEXT = (
+    "state = 'queued', spec = ?, reason = NULL, cuda = NULL, keeper = NULL, pid = NULL, birth = NULL, started = NULL"
+)
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)",
     """CREATE TABLE jobs (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT UNIQUE NOT NULL, mark TEXT NOT NULL,

@@ -1,6 +1,6 @@
 """The keeper: one for each running job."""
 
-from jido.engines.process.spooler.ground import HAS_PROC, plain, setting, slurp, state, wire
+from jido.engines.process.spooler.ground import AGAIN, HAS_PROC, NEXT, plain, setting, slurp, state, wire
 from jido.engines.process.spooler.machine import birth_of, boot_id, descendants, memory_of, name_process, processes
 
 # It travels from here.
@@ -28,7 +28,10 @@ def environment(row: Any, machine: Dict[str, Any]) -> Dict[bytes, bytes]:
     """Returns the job's environment: the submitter's, then the spec's, then what the slots decide."""
     env = {wire(key): wire(value) for key, value in json.loads(row["base"]).items()}
     env.setdefault(b"OMP_NUM_THREADS", b"%d" % row["cpus"])
+    env[b"JIDO_RESTART"] = b"%d" % json.loads(row["spec"]).get("restarts", 0)
     env[b"JIDO_JOB_ID"] = b"%d" % row["id"]
+    env[b"JIDO_CPUS"] = b"%d" % row["cpus"]
+    env[b"JIDO_POSITION"] = b"%d" % json.loads(row["spec"]).get("position", 0)
     env[b"JIDO_JOB_MARK"] = wire(row["mark"])  # by which its processes can be found when the keeper is lost
     if machine["gpus"]["list"]:
         env[b"CUDA_VISIBLE_DEVICES"] = ",".join(map(str, json.loads(row["cuda"]))).encode()
@@ -97,6 +100,8 @@ def strike(main: int, numbers: Sequence[int]) -> None:
 def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
     """Stays until no process of the job is left; returns wait status, why it was stopped, duration, peak bytes."""
     begin, limit = time.monotonic(), json.loads(row["spec"])["time"]
+    warn = json.loads(row["spec"]).get("warn")
+    warn_at = begin + limit - warn if limit and warn else None
     memory = row["memory"] if HAS_PROC else None
     grace = setting("JIDO_SPOOL_GRACE", 5)
     status: Optional[int] = None
@@ -109,6 +114,11 @@ def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
         if not left:
             strike(main, [] if HAS_PROC else [signal.SIGKILL])  # without /proc, what is left is not seen
             return (0 if status is None else status), cause, now - begin, peak
+        if warn_at is not None and now >= warn_at:
+            warn_at = None
+            if status is None:  # the script alone: it knows whom to tell
+                with contextlib.suppress(OSError):
+                    os.kill(main, signal.SIGUSR1)
         if kill_at is None:
             stop = ""
             if status is not None:  # what the job put into the background, or a `tee` that is still writing
@@ -133,7 +143,7 @@ def watch(main: int, row: Any, cause: str) -> Tuple[int, str, float, int]:
             kill_at = now + 0.05
         waits = [kill_at, linger if kill_at is None else None]
         if kill_at is None and status is None:
-            waits += [None if limit is None else begin + limit, look if memory is not None else None]
+            waits += [warn_at, None if limit is None else begin + limit, look if memory is not None else None]
         due = [at for at in waits if at is not None]
         last = next_signal(min(due) - now if due else None)
 
@@ -180,6 +190,14 @@ def sweep(row: Any, keepers: Sequence[int]) -> None:
         time.sleep(0.01)
 
 
+def put_back(row: Any) -> Optional[str]:
+    """Returns the spec of a job's next attempt, or None where it had as many as it may have."""
+    spec = json.loads(row["spec"])
+    if row["cancelled_by"] is not None or spec.get("restarts", 0) >= (spec.get("resume") or 0):
+        return None
+    return json.dumps(dict(spec, restarts=spec.get("restarts", 0) + 1))
+
+
 def keep(row: Any, machine: Dict[str, Any], lock: int) -> bool:
     """Runs one job from its start to the record of its end; tells whether there was anything left to record."""
     os.setsid()
@@ -206,6 +224,15 @@ def keep(row: Any, machine: Dict[str, Any], lock: int) -> bool:
     word, reason, code, number = verdict(status, cause, row, peak)
     if word == "failed":
         reason = plain(os.read(trouble[0], 4096)) or reason
+    if code == AGAIN or word == "timed_out":
+        row = record(row["id"], "cuda = cuda")  # it may have been cancelled meanwhile
+        spec = row and put_back(row)
+        if spec:
+            record(row["id"], NEXT, spec)
+            with contextlib.suppress(OSError):
+                os.unlink("locks/%d" % row["id"])
+            os.close(lock)
+            return True
     ended = max(time.time(), started + lasted)  # the wall clock may have been set back meanwhile
     end = "state = ?, reason = coalesce(?, 'cancelled by ' || coalesce(cancelled_by, 'a signal to its keeper'))"
     end += ", exit_code = ?, signal = ?, ended = ?, base = NULL"

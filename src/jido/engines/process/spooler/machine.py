@@ -33,7 +33,7 @@ def ask_gpus() -> Dict[str, Any]:
         found = []
         for line in text.splitlines():
             index, uuid, size, name = [word.strip() for word in line.split(",", 3)]
-            memory = int(size) << 20 if size.isdigit() else None  # "[N/A]" on machines with one shared memory
+            memory = int(size) << 20 if size.isdecimal() else None  # "[N/A]" on machines with one shared memory
             found.append({"index": int(index), "uuid": uuid, "name": name, "memory": memory})
         return {"list": found, "source": program, "error": None}
     except (OSError, ValueError, subprocess.TimeoutExpired) as problem:
@@ -98,7 +98,7 @@ def birth_of(pid: int) -> int:
 
 def processes() -> List[int]:
     """Returns all pids."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if HAS_PROC else []
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()] if HAS_PROC else []
 
 
 def descendants() -> List[int]:

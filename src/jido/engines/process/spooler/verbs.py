@@ -14,7 +14,7 @@ from jido.engines.process.spooler.ground import (
     wire,
 )
 from jido.engines.process.spooler.machine import birth_of, survey
-from jido.engines.process.spooler.daemon import plan, poke, rouse, settle
+from jido.engines.process.spooler.daemon import ENDS, followed, plan, poke, rouse, settle
 
 # It travels from here.
 import contextlib
@@ -24,7 +24,7 @@ import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import sqlite3
 
@@ -37,17 +37,21 @@ def checked(spec: Any, here: bytes) -> Dict[str, Any]:
             raise RefusedError(2, error, hint)
 
     known = ["token", "name", "script", "cwd", "stdout", "cpus", "memory", "gpus", "time"]
-    known += ["after", "after_kind", "env", "comment"]
+    known += ["after", "env", "comment", "tasks", "at_most", "warn", "resume"]
     require(isinstance(spec, dict), "the spec is not a JSON object", "give one with: " + " ".join(known))
     for key in spec:
         require(key in known, "unknown field %r in the spec" % key, "known ones: " + " ".join(known))
     for key in ("token", "script", "cwd"):
         require(isinstance(spec.get(key), str) and spec[key] != "", "%r is missing" % key, "give it as text")
-    full = dict({"name": None, "stdout": None, "comment": None, "memory": None, "time": None}, **spec)
-    for key, least in (("cpus", 1), ("gpus", 0), ("memory", 1), ("time", 0.001)):
-        if full.get(key) is None and key in ("cpus", "gpus"):
+    full = dict(
+        {"name": None, "stdout": None, "comment": None, "memory": None, "time": None, "warn": None, "resume": 0},
+        **spec,
+    )
+    bounds = (("cpus", 1), ("gpus", 0), ("tasks", 0), ("at_most", 0), ("memory", 1), ("resume", 0))
+    for key, least in (*bounds, ("time", 0.001), ("warn", 0.001)):
+        if full.get(key) is None and key in ("cpus", "gpus", "tasks", "at_most"):
             full[key] = least
-        value, kinds = full[key], (int, float) if key == "time" else (int,)
+        value, kinds = full[key], (int, float) if key in ("time", "warn") else (int,)
         fine = value is None or (
             isinstance(value, kinds) and not isinstance(value, bool) and least <= value < 1 << 62
         )
@@ -57,9 +61,12 @@ def checked(spec: Any, here: bytes) -> Dict[str, Any]:
     for text in texts + list(full["env"]) + list(full["env"].values()):
         require(isinstance(text, str) and "\0" not in text, "not a text: %r" % (text,), "no NUL, no numbers")
     require(not any("=" in key or not key for key in full["env"]), "a bad name in env", "no = and not empty")
-    full["after_kind"] = spec.get("after_kind") or "afterok"
-    require(full["after_kind"] in ("afterok", "afterany"), "after_kind is unknown", "afterok or afterany")
-    full["after"] = numbers(spec.get("after") or [])
+    full["after"], after = [], spec.get("after") or []
+    require(isinstance(after, list), "after is %r" % (after,), "give a list of [HOW, ID]")
+    for one in after:
+        fine = isinstance(one, list) and len(one) == 2 and one[0] in ENDS
+        require(fine, "%r is nothing to follow" % (one,), "[HOW, ID], where HOW is one of " + " ".join(ENDS))
+        full["after"] += [[one[0], first, last] for first, last in spans(one[1:])]
     cwd = os.path.join(here, wire(full["cwd"]))
     script = os.path.join(cwd, wire(full["script"]))
     require(os.path.isdir(cwd), "no such folder: %s" % plain(cwd), "make it before submitting")
@@ -68,12 +75,25 @@ def checked(spec: Any, here: bytes) -> Dict[str, Any]:
     return full
 
 
+def spans(words: Sequence[Any]) -> List[Tuple[int, int]]:
+    """Returns first and last of the job ids given as text; those of an array are ``FIRST-LAST``."""
+    found = []
+    for word in words:
+        match = re.match("([0-9]{1,18})(?:-([0-9]{1,18}))?$", str(word))
+        if not match:
+            raise RefusedError(2, "not a job id: %r" % (word,), "ids are numbers, as submit returned them")
+        found.append((int(match.group(1)), int(match.group(2) or match.group(1))))
+    return found
+
+
 def numbers(words: Sequence[Any]) -> List[int]:
     """Returns job ids given as text."""
-    for word in words:
-        if not re.match("[0-9]{1,18}$", str(word)):
-            raise RefusedError(2, "not a job id: %r" % (word,), "ids are numbers, as submit returned them")
-    return [int(word) for word in words]
+    return [job for first, last in spans(words) for job in range(first, min(last, first + 1000000) + 1)]
+
+
+def known_as(job: int, spec: Dict[str, Any]) -> str:
+    """Returns the id of the array that a job begins, or the job's own."""
+    return "%d-%d" % (job, job + spec["tasks"] - 1) if spec.get("tasks") else str(job)
 
 
 def submit(args: List[str], here: bytes) -> Any:
@@ -86,7 +106,7 @@ def submit(args: List[str], here: bytes) -> Any:
         token.encode()
     except (ValueError, TypeError, KeyError) as problem:
         raise RefusedError(2, "the spec cannot be read: %r" % problem, "give a JSON object with a token") from None
-    find = "SELECT id, submitted FROM jobs WHERE token = ?"
+    find = "SELECT id, submitted, spec FROM jobs WHERE token = ?"
     with state("DEFERRED") as db:
         row = db.execute(find, (token,)).fetchone()
     if row is None:  # else the script may be gone by now, and yet the answer is known
@@ -106,17 +126,25 @@ def submit(args: List[str], here: bytes) -> Any:
     with state() as db:
         row = db.execute(find, (token,)).fetchone()
         if row is None:
-            for job in spec["after"]:
-                if not db.execute("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
-                    raise RefusedError(2, "it is to follow job %d, which is unknown here" % job, "see status --all")
+            for _, one, last in spec["after"]:
+                there = db.execute("SELECT count(*) FROM jobs WHERE id BETWEEN ? AND ?", (one, last)).fetchone()[0]
+                if there != last - one + 1:
+                    raise RefusedError(2, "it is to follow job %d, which is unknown here" % one, "see status --all")
             add = "INSERT INTO jobs (state, spec, token, mark, base, cpus, memory, gpus, submitted)"
-            values = (token, os.urandom(8).hex(), json.dumps(base), spec["cpus"], spec["memory"], spec["gpus"], now)
-            job = db.execute(add + " VALUES ('queued', '', ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
-            name = wire(spec["stdout"] or "jido-%d.out" % job)
-            spec["stdout"] = plain(os.path.join(wire(spec["cwd"]), name))
-            db.execute("UPDATE jobs SET spec = ? WHERE id = ?", (json.dumps(spec), job))
-            return {"id": str(job), "submitted": now, "again": False}
-    return {"id": str(row["id"]), "submitted": row["submitted"], "again": True}
+            base_text, first = json.dumps(base), 0
+            for position in range(spec["tasks"] or 1):
+                # The first job of an array carries its token; within one transaction ids are consecutive.
+                mine = token if position == 0 else "%s.%d" % (token, position)
+                values = (mine, os.urandom(8).hex(), base_text, spec["cpus"], spec["memory"], spec["gpus"], now)
+                job = db.execute(add + " VALUES ('queued', '', ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
+                if position == 0:
+                    first = job
+                    name = wire(spec["stdout"] or "jido-%d.out" % job)
+                    spec["stdout"] = plain(os.path.join(wire(spec["cwd"]), name))
+                spec["position"], spec["array"] = position, first if spec["tasks"] else 0
+                db.execute("UPDATE jobs SET spec = ? WHERE id = ?", (json.dumps(spec), job))
+            return {"id": known_as(first, spec), "submitted": now, "again": False}
+    return {"id": known_as(row["id"], json.loads(row["spec"])), "submitted": row["submitted"], "again": True}
 
 
 def status(args: List[str], here: bytes) -> Any:
@@ -128,7 +156,10 @@ def status(args: List[str], here: bytes) -> Any:
     elif args[:1] == ["--token"] and len(args) == 2:
         where, values = "token = ?", [said(args[1])]
     else:
-        where = "id IN (%s)" % ",".join(map(str, numbers(args)))  # digits only; of `?` there can be but 999
+        # digits only; of `?` there can be but 999
+        lone = ",".join(str(first) for first, last in spans(args) if first == last)
+        ranges = ["id BETWEEN %d AND %d" % span for span in spans(args) if span[0] != span[1]]
+        where = " OR ".join(["id IN (%s)" % lone, *ranges])
     with state("DEFERRED") as db:
         rows = db.execute("SELECT * FROM jobs WHERE %s ORDER BY id" % where, values).fetchall()
         waiting = any(row["state"] == "queued" for row in rows)
@@ -140,8 +171,10 @@ def status(args: List[str], here: bytes) -> Any:
         spec = json.loads(row["spec"])
         job = dict({key: row[key] for key in keys}, id=str(row["id"]), cuda=json.loads(row["cuda"] or "[]"))
         job["reason"] = row["reason"] or reasons.get(row["id"], "")
-        job["after"] = [str(other) for other in spec["after"]]
+        job["after"] = [[how, str(one)] for how, first, last in followed(spec) for one in range(first, last + 1)]
         job.update({key: spec[key] for key in ("name", "cwd", "stdout", "script", "time", "comment")})
+        job["array"] = known_as(spec["array"], spec) if spec.get("array") else ""
+        job["position"] = spec.get("position", 0)
         answer.append(job)
     return answer
 
@@ -179,7 +212,7 @@ def send_signal(args: List[str], here: bytes) -> Any:
     job = numbers(args[:1])[0]
     name = args[1].upper()
     name = name if name.startswith("SIG") else "SIG" + name
-    number = int(args[1]) if args[1].isdigit() else getattr(signal, name, None)
+    number = int(args[1]) if args[1].isdecimal() else getattr(signal, name, None)
     if not isinstance(number, int) or not 0 < number < signal.NSIG:
         raise RefusedError(2, "no such signal: %s" % args[1], "a name such as USR1, or a number")
     settle()
@@ -195,6 +228,12 @@ def send_signal(args: List[str], here: bytes) -> Any:
     return {"id": str(job), "signal": int(number)}
 
 
+def in_short(row: Any, reason: str) -> Dict[str, Any]:
+    """Returns what a look at the queue needs of a job."""
+    job = {key: row[key] for key in ("state", "cpus", "memory", "gpus")}
+    return dict(job, id=str(row["id"]), name=json.loads(row["spec"])["name"], reason=reason or "")
+
+
 def inventory(args: List[str], here: bytes) -> Any:
     """Tells what this machine has, and what of it is free to this queue."""
     machine = survey(fresh=True)
@@ -202,7 +241,7 @@ def inventory(args: List[str], here: bytes) -> Any:
     total = {"cpus": machine["cpus"], "memory": machine["memory"], "gpus": len(machine["gpus"]["list"])}
     with state("DEFERRED") as db:
         rows = db.execute("SELECT * FROM jobs WHERE state IN " + ACTIVE).fetchall()
-        queued = db.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
+        queued = [(row, reason) for row, _, reason, _ in plan(db)]
     used = {kind: sum(row[kind] or 0 for row in rows) for kind in total}
     slots = {
         kind: {"total": total[kind], "used": used[kind], "free": max(0, total[kind] - used[kind])} for kind in total
@@ -217,12 +256,23 @@ def inventory(args: List[str], here: bytes) -> Any:
         "gpu_source": machine["gpus"]["source"],
         "gpu_error": machine["gpus"]["error"],
         "slots": slots,
-        "jobs": {"queued": queued, "running": len(rows)},
+        "jobs": {"queued": len(queued), "running": len(rows)},
+        "active": [in_short(row, "") for row in rows] + [in_short(row, reason) for row, reason in queued],
         "python": "%d.%d.%d" % sys.version_info[:3],
         "spool": plain(os.getcwdb()),
         "daemon": int(slurp("lock") or b"0") if poke(b"") else None,
         "boot": machine["boot"],
     }
+
+
+def why(args: List[str], here: bytes) -> Any:
+    """Tells of all jobs that are not over, of those that these follow, and what this machine has."""
+    wanted = numbers(args)
+    jobs = status(["--all"], here)
+    follow = {other for job in jobs if int(job["id"]) in wanted for _, other in job["after"]}
+    open_ = ("queued", "running", "completing")
+    kept = [job for job in jobs if job["state"] in open_ or int(job["id"]) in wanted or job["id"] in follow]
+    return {"jobs": kept, "machine": inventory([], here), "now": time.time()}
 
 
 VERBS: Dict[str, Callable[[List[str], bytes], Any]] = {
@@ -231,6 +281,7 @@ VERBS: Dict[str, Callable[[List[str], bytes], Any]] = {
     "status": status,
     "cancel": cancel,
     "signal": send_signal,
+    "why": why,
 }
 
 
