@@ -22,6 +22,9 @@ KINDS: dict[str, type[StorageKind]] = {name: registry.load("storage", name) for 
         ("fuse.ceph-fuse", "cephfs"),
         ("fuse.glusterfs", "glusterfs"),
         ("ext4", "local"),
+        ("fuse.ext4", "local"),
+        ("fuse.nfs4", "nfs"),
+        ("fuse.fuse-overlayfs", "overlay"),
         ("xfs", "local"),
         ("zfs", "zfs"),
         ("btrfs", "btrfs"),
@@ -34,7 +37,11 @@ def test_a_file_system_type_belongs_to_one_kind(fs: str, kind: str) -> None:
 
 
 def test_an_unheard_of_type_belongs_to_none() -> None:
-    assert not [name for name, one in KINDS.items() if one.recognises("orangefs")]
+    assert not [
+        name
+        for name, one in KINDS.items()
+        if one.recognises("orangefs") or one.recognises("fuse") or one.recognises("fuse.sshfs")
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -9,7 +9,7 @@ import pytest
 from hostile_names import NAMES, write
 
 from jido.model.workspace import Workspace
-from jido.transfer import rsync
+from jido.transfer import delivery, rsync
 
 
 @pytest.fixture
@@ -37,4 +37,6 @@ def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(rsync, "here", lambda: False)
     elif not rsync.here():
         pytest.skip("rsync is not installed")
+    else:
+        monkeypatch.setattr(delivery, "DELTA_BYTES", 0)
     return str(request.param)

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,7 @@ def test_what_is_taken_back_from_a_folder_is_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is the judge here")
-@settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_gitignore_means_what_git_means(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     part = st.sampled_from(["a", "b", "ab", "x.py", "build", "한글", "c d"])
@@ -200,3 +199,18 @@ def test_a_broken_cache_is_no_harm(project: Path, jido_home: Path, monkeypatch: 
     for file in (jido_home / "state" / "contents").iterdir():
         file.write_bytes(b"\xc1 nonsense")
     assert tree(project) == first
+
+
+def test_korean_goes_in_one_form_where_this_disk_finds_a_file_under_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = unicodedata.normalize("NFD", "데이터.csv").encode()
+    whole = unicodedata.normalize("NFC", "데이터.csv").encode()
+    write(tmp_path, parts, b"1")
+    assert [entry.path for entry in files.code(tmp_path).entries] == [parts], "on Linux a name is its bytes"
+    real = os.lstat
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", lambda path: real(path.replace(whole, parts)))
+        assert [entry.path for entry in files.code(tmp_path).entries] == [whole]
+    write(tmp_path, whole, b"2")
+    assert sorted(entry.path for entry in files.code(tmp_path).entries) == sorted([parts, whole])

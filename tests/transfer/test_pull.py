@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hostile_names import NAMES, write
 
 from jido.errors import InputError
 from jido.model.workspace import Workspace
+from jido.transfer import names
 from jido.transfer.pull import pull
 from jido.transports.base import Transport
 from jido.transports.local import Local
@@ -107,6 +109,7 @@ from pathlib import Path
 from jido.errors import DiskFull
 from jido.model.workspace import Workspace
 from jido.transfer import rsync
+from jido.transfer import names
 from jido.transfer.pull import pull
 from jido.transports.local import Local
 
@@ -154,3 +157,42 @@ def test_a_full_disk_here_is_said_to_be_here(workspace: Workspace, tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert "this machine full" in done.stdout
+
+
+def test_contents_are_compared_where_that_is_asked_for(
+    finished: Workspace, project: Path, remote: Transport, carrier: str
+) -> None:
+    pull(remote, finished, RUN, project)
+    mine = project / "results" / RUN / "train.py"
+    seen, right = mine.stat(), mine.read_bytes()
+    mine.write_bytes(b"x" * len(right))
+    os.utime(mine, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert pull(remote, finished, RUN, project).files == 0
+    pull(remote, finished, RUN, project, checksum=True)
+    assert mine.read_bytes() == right
+
+
+def test_names_that_are_one_on_this_disk_do_not_overwrite_each_other(
+    workspace: Workspace, project: Path, remote: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a Mac: case, and Korean in letters or in their parts, are one to its disk.
+    monkeypatch.setattr(names, "folds", lambda folder: True)
+    for form in ("NFC", "NFD"):
+        write(Path(workspace.results(RUN)), unicodedata.normalize(form, "가.txt").encode(), form.encode())  # type: ignore[arg-type]
+    write(Path(workspace.results(RUN)), b"Model.pt", b"1")
+    write(Path(workspace.results(RUN)), b"model.pt", b"2")
+    done = pull(remote, workspace, RUN, project, what=("results",))
+    assert done.files == 2
+    assert {names.key(name) for name in done.clashing} == {
+        names.key(f"results/{RUN}/{name}") for name in ("가.txt", "model.pt")
+    }
+    assert len(contents(project / "results" / RUN)) == 2
+
+
+def test_this_disk_is_not_thought_to_fold_what_it_does_not(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    assert not names.folds(tmp_path / "results")
+    (tmp_path / "RESULTS").symlink_to("results")
+    assert not names.folds(tmp_path / "results"), "both names are listed: two names"
+    assert names.clashes(["a/b", "A/c"])
+    assert not names.clashes(["a/b", "a/c", "b/a"])

@@ -137,3 +137,69 @@ def test_lesser_tools_do(project: Path, workspace: Workspace, tmp_path: Path, mi
     assert tree(Path(workspace.run_code("1"))) == pushed.tree
     assert sorted(path.name for path in Path(workspace.run("1")).iterdir()) == ["code"]
     assert (Path(workspace.run_code("1")) / "data").is_symlink()
+
+
+def test_what_has_not_changed_costs_no_copy(project: Path, workspace: Workspace, remote: Transport) -> None:
+    write(project, b"pack\n age/keep.py", b"kept")
+    first = push(remote, project, workspace)
+    remote.run(snapshot(workspace, first.tree, "1")).check("")
+    # Two pushes between two snapshots: what each of them changed is copied, nothing else.
+    (project / "train.py").write_text("second")
+    (project / "pack\n age" / "new.py").write_text("new")
+    push(remote, project, workspace)
+    (project / "empty").unlink()
+    (project / "run.sh").chmod(0o644)
+    (project / "dangling").unlink()
+    (project / "dangling").write_text("a file now")
+    third = push(remote, project, workspace)
+    remote.run(snapshot(workspace, third.tree, "3")).check("")
+    assert tree(Path(workspace.run_code("3"))) == third.tree
+    assert tree(Path(workspace.run_code("1"))) == first.tree
+    one, three = (Path(workspace.role("snapshots"), one.tree) for one in (first, third))
+    same = {path.relative_to(one) for path in one.rglob("*") if path.is_file() and not path.is_symlink()}
+    for name in same - {Path("train.py"), Path("empty"), Path("run.sh"), Path("dangling")}:
+        assert (one / name).samefile(three / name), name
+    for name in ("train.py", "run.sh"):
+        assert not (one / name).samefile(three / name)
+
+
+def test_what_lies_there_by_hand_under_a_name_that_is_gone_is_no_part_of_a_snapshot(
+    project: Path, workspace: Workspace
+) -> None:
+    push(Local(), project, workspace)
+    Local().run(snapshot(workspace, push(Local(), project, workspace).tree, "1")).check("")
+    (project / "empty").unlink()
+    done = push(Local(), project, workspace)
+    write(Path(workspace.role("code")), b"empty", b"by hand")
+    Local().run(snapshot(workspace, done.tree, "2")).check("")
+    assert tree(Path(workspace.run_code("2"))) == done.tree
+
+
+def test_snapshots_go_when_no_run_needs_them_and_never_before(project: Path, workspace: Workspace) -> None:
+    trees: list[str] = []
+
+    def submit(run: str) -> list[str]:
+        (project / "train.py").write_text(run)
+        trees.append(push(Local(), project, workspace).tree)
+        Local().run(snapshot(workspace, trees[-1], run)).check("")
+        there = {path.name for path in Path(workspace.role("snapshots")).iterdir()}
+        return [run for run, tree in enumerate(trees) if tree in there]
+
+    def end(run: str, days: int) -> None:
+        file = Path(workspace.run(run), "exit.json")
+        file.write_text("{}")
+        at = file.stat().st_mtime - days * 86400
+        os.utime(file, (at, at))
+
+    for run in ("0", "1 $(touch pwned)", "2", "3"):
+        submit(run)
+    # The first ended long ago, the second lately, the others were not seen to end.
+    end("0", 30)
+    end("1 $(touch pwned)", 3)
+    assert submit("4") == [1, 2, 3, 4]
+    end("2", 15)
+    end("1 $(touch pwned)", 15)
+    shutil.rmtree(workspace.run("3"))
+    assert submit("5") == [4, 5]
+    assert (Path(workspace.run_code("0")) / "train.py").read_text() == "0", "the run keeps its own tree"
+    assert sorted(path.name for path in Path(workspace.root, ".jido", "uses").iterdir()) == sorted(trees[4:])

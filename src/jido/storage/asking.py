@@ -14,6 +14,9 @@ from jido.model.bundle import MISSING, Finding, Part
 from jido.model.facts import Fact, unknown
 from jido.model.quota import Quota, Usage
 
+# What stands in the mount table before the type of a file system whose server runs in user space.
+FUSE = "fuse."
+
 # Sets m to the folder that is mine to write on the volume $1; empty where there is none.
 MINE = """\
 mine_of() {
@@ -26,9 +29,9 @@ mine_of() {
 }
 """
 
-# `each TYPES` calls `ask MOUNT SOURCE`, with $m my folder there, at every mount of one of the types, and prints one
-# record each: mount point, my folder, what was said, the code. What others have as mounts of their own beside my home
-# (automounted homes) is left alone, and no more than 24 are asked.
+# `each TYPES` (without `fuse.`) calls `ask MOUNT SOURCE`, $m being my folder there, at each mount of a type,
+# and prints one record each: mount point, my folder, what was said, the code. What others have as mounts of their own
+# beside my home (automounted homes) is left alone, and no more than 24 are asked.
 EACH = """\
 table=$(cat /proc/self/mountinfo 2>/dev/null)
 each() {
@@ -36,10 +39,12 @@ each() {
 '
   for e_l in $table; do
     fs=${e_l#* - }; source=${fs#* }; fs=${fs%% *}; source=${source%% *}
-    case " $e_t " in *" $fs "*) ;; *) continue;; esac
+    case " $e_t " in *" ${fs#fuse.} "*) ;; *) continue;; esac
     point=${e_l#* * * * }; point=${point%% *}
     case $point$source in *\\\\*) point=$(printf %b "$point"); source=$(printf %b "$source");; esac
-    case $point in /boot*|/snap/*|/var/lib/*|/run/*|/etc/*) continue;; esac
+    case $point in
+      /boot*|/snap/*|/var/lib/*|/run/*|/etc/*|/usr|/usr/*|/bin|/sbin|/lib*|/opt|/opt/*) continue;;
+    esac
     case $point in "$e_h"/*) case $HOME/ in "$point"/*) ;; *) continue;; esac;; esac
     e_n=$((e_n + 1)); [ "$e_n" -le 24 ] || break
     (
@@ -125,7 +130,8 @@ def look(name: str, types: Iterable[str], ask: str, *, needs: str = "", typed: s
 
 def mounted(types: Iterable[str]) -> str:
     """A shell condition: whether a file system of one of the types is mounted. No path there holds a blank."""
-    patterns = "|".join(f'*" - {one} "*' for one in sorted(types))
+    names = (before + one for one in sorted(types) for before in ("", FUSE))
+    patterns = "|".join(f'*" - {name} "*' for name in names)
     return f"case $table in {patterns}) ;; *) false;; esac"
 
 
@@ -134,7 +140,7 @@ def answers(text: str) -> dict[str, Answer]:
     found = {}
     for part in text.split("\x1e"):
         fields = part.split("\0")
-        if len(fields) == 5 and fields[0].startswith("/") and fields[3].isascii() and fields[3].isdigit():
+        if len(fields) == 5 and fields[0].startswith("/") and fields[3].isascii() and fields[3].isdecimal():
             found[fields[0]] = Answer(fields[1], fields[2], int(fields[3][:9]))
     return found
 
@@ -169,6 +175,6 @@ def complaint(answer: Answer) -> str:
 
 def number(word: str, scale: int = 1) -> int | None:
     """A count as printed; None where it is none or too large to mean anything (``2^64-1`` is *no limit*)."""
-    if not (word.isascii() and word.isdigit()) or len(word) > 19 or int(word) * scale >= 2**63 - 1:
+    if not (word.isascii() and word.isdecimal()) or len(word) > 19 or int(word) * scale >= 2**63 - 1:
         return None
     return int(word) * scale

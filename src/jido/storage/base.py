@@ -9,7 +9,7 @@ import msgspec
 
 from jido.model.bundle import Finding, Part
 from jido.model.facts import unknown
-from jido.storage.asking import Spot, Told
+from jido.storage.asking import FUSE, Spot, Told
 from jido.storage.filling import Filling, du, read_du
 
 
@@ -31,7 +31,8 @@ class StorageKind:
     Class attributes:
         name: Its name in the registry.
         title: As people call it.
-        types: File-system types, as the kernel, ``df`` and ``findmnt`` print them.
+        types: File-system types, as the kernel, ``df`` and ``findmnt`` print them, in lower case and without the
+            ``fuse.`` that stands before those of servers in user space.
         network: Whether the files come over a network. That is evidence, and no proof, that other nodes see them.
         hpc: Whether it is built for compute clusters, which speaks for the cluster's type.
         quota_command: How a user asks for her quota, with ``{path}``; empty where there is none.
@@ -50,8 +51,12 @@ class StorageKind:
 
     @classmethod
     def recognises(cls, fs: str) -> bool:
-        """Whether a file-system type, as the kernel names it, is of this kind."""
-        return fs.lower() in cls.types
+        """Whether a file-system type, as the kernel names it, is of this kind.
+
+        Behind ``fuse.`` a server in user space says what it serves: ``fuse.glusterfs`` is GlusterFS, and
+        ``fuse.ext4`` (of fuse2fs) is ext4.
+        """
+        return fs.lower().removeprefix(FUSE) in cls.types
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

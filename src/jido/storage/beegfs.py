@@ -30,7 +30,7 @@ class Beegfs(StorageKind):
 
     name: ClassVar[str] = "beegfs"
     title: ClassVar[str] = "BeeGFS"
-    types: ClassVar[frozenset[str]] = frozenset({"beegfs", "beegfs_nodev", "fhgfs", "fuse.beegfs"})
+    types: ClassVar[frozenset[str]] = frozenset({"beegfs", "beegfs_nodev", "fhgfs"})
     network: ClassVar[bool] = True
     hpc: ClassVar[bool] = True
     quota_command: ClassVar[str] = _TYPED

@@ -13,7 +13,6 @@ from jido.model.quota import Quota, Usage
 from jido.model.units import Bytes
 from jido.storage.asking import Answer, Spot, Told, complaint, look, number
 from jido.storage.asking import at as said_at
-from jido.storage.base import StorageKind
 from jido.storage.local import Local
 from jido.storage.posix import tightest
 
@@ -28,16 +27,13 @@ btrfs qgroup show --raw -reF "${m:-$1}"
 _ROW = re.compile(r"^(\d+/\d+)\s+(\d+)\s+(\d+)\s+(\d+|none)\s+(\d+|none)\b", re.MULTILINE)
 
 
-class Btrfs(StorageKind):
+class Btrfs(Local):
     """Subvolumes of a Btrfs."""
 
     name: ClassVar[str] = "btrfs"
     title: ClassVar[str] = "local Btrfs"
     types: ClassVar[frozenset[str]] = frozenset({"btrfs"})
-    network: ClassVar[bool] = False
     quota_command: ClassVar[str] = _TYPED
-    good_for: ClassVar[tuple[str, ...]] = Local.good_for
-    bad_for: ClassVar[tuple[str, ...]] = Local.bad_for
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

@@ -45,7 +45,7 @@ class Cephfs(StorageKind):
 
     name: ClassVar[str] = "cephfs"
     title: ClassVar[str] = "CephFS"
-    types: ClassVar[frozenset[str]] = frozenset({"ceph", "cephfs", "fuse.ceph", "fuse.ceph-fuse", "ceph-fuse"})
+    types: ClassVar[frozenset[str]] = frozenset({"ceph", "cephfs", "ceph-fuse"})
     network: ClassVar[bool] = True
     quota_command: ClassVar[str] = _TYPED
     good_for: ClassVar[tuple[str, ...]] = (

@@ -23,7 +23,7 @@ class Glusterfs(StorageKind):
 
     name: ClassVar[str] = "glusterfs"
     title: ClassVar[str] = "GlusterFS"
-    types: ClassVar[frozenset[str]] = frozenset({"fuse.glusterfs", "glusterfs"})
+    types: ClassVar[frozenset[str]] = frozenset({"glusterfs"})
     network: ClassVar[bool] = True
     quota_command: ClassVar[str] = "df -h {path}"
     good_for: ClassVar[tuple[str, ...]] = ("large files that many nodes read",)

@@ -16,9 +16,7 @@ class Overlay(StorageKind):
 
     name: ClassVar[str] = "overlay"
     title: ClassVar[str] = "container layer (overlay)"
-    types: ClassVar[frozenset[str]] = frozenset(
-        {"overlay", "overlayfs", "aufs", "fuse-overlayfs", "fuse.fuse-overlayfs"}
-    )
+    types: ClassVar[frozenset[str]] = frozenset({"overlay", "overlayfs", "aufs", "fuse-overlayfs"})
     network: ClassVar[bool] = False
     good_for: ClassVar[tuple[str, ...]] = ("the container's own programs",)
     bad_for: ClassVar[tuple[str, ...]] = ("anything that is to be kept: it goes with the container",)

@@ -12,7 +12,6 @@ from jido.model.quota import Quota, Usage
 from jido.model.units import Bytes
 from jido.storage.asking import Answer, Spot, Told, complaint, look, number
 from jido.storage.asking import at as said_at
-from jido.storage.base import StorageKind
 from jido.storage.local import Local
 from jido.storage.posix import tightest
 
@@ -26,16 +25,13 @@ zfs get -Hp -o property,value \\
 """
 
 
-class Zfs(StorageKind):
+class Zfs(Local):
     """Datasets of a ZFS pool."""
 
     name: ClassVar[str] = "zfs"
     title: ClassVar[str] = "local ZFS"
     types: ClassVar[frozenset[str]] = frozenset({"zfs"})
-    network: ClassVar[bool] = False
     quota_command: ClassVar[str] = _TYPED
-    good_for: ClassVar[tuple[str, ...]] = Local.good_for
-    bad_for: ClassVar[tuple[str, ...]] = Local.bad_for
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

@@ -7,13 +7,14 @@ import os
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from jido.config import places
 from jido.errors import InputError
+from jido.transfer import names
 from jido.transfer.ignore import ENVIRONMENTS, NEVER, Rules, folder_rules, project_rules
 
 # A file touched this recently may change again without its times moving (coarse clocks): it is read each time.
@@ -30,6 +31,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         mode: Permission bits.
         target: Where a link points; None for a file.
         content: Hash of the content in hex; empty while it was not read.
+        ctime_ns: When anything of it changed last, which nobody can set; 0 where it is not to be relied on.
+        inode: Its number on this disk.
     """
 
     path: bytes
@@ -38,6 +41,19 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     mode: int
     target: bytes | None = None
     content: str = ""
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @property
+    def untouched(self) -> tuple[int, int, int, int]:
+        """What stays equal as long as nobody has written to the file."""
+        return (self.size, self.mtime_ns, self.ctime_ns, self.inode)
+
+    @property
+    def leads_out(self) -> bool:
+        """Whether it is a link to what lies outside its folder."""
+        goal = os.path.normpath(os.path.join(os.path.dirname(self.path), self.target or b""))  # noqa: PTH118, PTH120
+        return goal.startswith((b"/", b"../")) or goal == b".."
 
     @property
     def same_as(self) -> tuple[bytes | None, str, bool]:
@@ -74,6 +90,14 @@ class Manifest(msgspec.Struct, frozen=True):
             digest.update(b"%s %d %s %d %s\n" % (kind, len(entry.path), entry.path, len(content), content))
         return digest.hexdigest()
 
+    @property
+    def data_tree(self) -> str:
+        """The same of data, which is not read: sizes and times stand for content."""
+        digest = hashlib.blake2b(digest_size=12)
+        for entry in self.entries:
+            digest.update(b"%r\n" % ((entry.path, entry.same_as),))
+        return digest.hexdigest()
+
     def heaviest(self, count: int = 5) -> list[tuple[str, int, int]]:
         """Top-level folders and files, by bytes: path, bytes, files."""
         sizes: Counter[bytes] = Counter()
@@ -87,6 +111,41 @@ class Manifest(msgspec.Struct, frozen=True):
         by_size = sorted(rows, key=lambda row: -row[1])[:count]
         by_count = sorted(rows, key=lambda row: -row[2])[:2]
         return by_size + [row for row in by_count if row not in by_size]
+
+
+class Changed(InputError):
+    """A file is not any more what it was when it was looked at.
+
+    Args:
+        path: Which.
+        why: How that was seen.
+    """
+
+    def __init__(self, path: bytes, why: str) -> None:
+        super().__init__(
+            f"{os.fsdecode(path)!r} changed while it was read",
+            cause=why,
+            hint="repeat the command once nothing writes there",
+            transient=True,
+        )
+
+
+def unchanged(folder: Path, entries: Iterable[Entry]) -> None:
+    """Make sure that files are what they were when they were looked at.
+
+    Raises:
+        Changed: One is not.
+    """
+    base = os.fsencode(folder)
+    for entry in entries:
+        try:
+            seen = os.lstat(base + b"/" + entry.path)
+        except OSError as error:
+            raise Changed(entry.path, str(error)) from error
+        if (seen.st_size, seen.st_mtime_ns) != (entry.size, entry.mtime_ns):
+            raise Changed(entry.path, "it was written to")
+        if entry.ctime_ns and (seen.st_ctime_ns, seen.st_ino) != (entry.ctime_ns, entry.inode):
+            raise Changed(entry.path, "it was written to")
 
 
 def code(folder: Path, ignore: tuple[str, ...] = (), without: Path | None = None) -> Manifest:
@@ -127,8 +186,10 @@ def _walk(root: Path, top: Rules | None, left_out: list[bytes], without: bytes) 
             if any(item.name in ENVIRONMENTS for item in found):
                 continue
             rules = folder_rules(base, folder, rules)
+        beside = {item.name for item in found}
         for item in found:
-            path = folder + b"/" + item.name if folder else item.name
+            name = item.name if item.name.isascii() else names.composed(base + b"/" + folder, item.name, beside)
+            path = folder + b"/" + name if folder else name
             is_folder = item.is_dir(follow_symlinks=False)
             if rules is not None and (
                 item.name in NEVER or item.name.endswith(b".pyc") or rules.ignores(path, is_folder=is_folder)
@@ -139,7 +200,7 @@ def _walk(root: Path, top: Rules | None, left_out: list[bytes], without: bytes) 
                     waiting.append((path, rules))
                 continue
             try:
-                entry = _entry(base, path)
+                entry = _entry(path, item)
             except OSError as error:
                 raise _unreadable(path, error) from error
             if entry is None:
@@ -148,14 +209,14 @@ def _walk(root: Path, top: Rules | None, left_out: list[bytes], without: bytes) 
                 yield entry
 
 
-def _entry(base: bytes, path: bytes) -> Entry | None:
-    full = base + b"/" + path
-    seen = os.lstat(full)
+def _entry(path: bytes, item: os.DirEntry[bytes]) -> Entry | None:
+    seen = item.stat(follow_symlinks=False)
     if stat.S_ISLNK(seen.st_mode):
-        target = os.readlink(full)  # noqa: PTH115 - a bytes path, which pathlib does not take
+        target = os.readlink(item.path)  # noqa: PTH115 - a bytes path, which pathlib does not take
         return Entry(path, len(target), seen.st_mtime_ns, 0o777, target)
     if stat.S_ISREG(seen.st_mode):
-        return Entry(path, seen.st_size, seen.st_mtime_ns, stat.S_IMODE(seen.st_mode))
+        mode = stat.S_IMODE(seen.st_mode)
+        return Entry(path, seen.st_size, seen.st_mtime_ns, mode, None, "", seen.st_ctime_ns, seen.st_ino)
     return None
 
 
@@ -168,49 +229,43 @@ def _unreadable(path: bytes, error: OSError) -> InputError:
     )
 
 
-class _Known(msgspec.Struct, frozen=True, array_like=True):
-    """What a file looked like when it was read last."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    content: str
-
-
-def read(folder: Path, manifest: Manifest) -> Manifest:
+def read(folder: Path, manifest: Manifest, *, known_only: bool = False) -> Manifest:
     """Add the hash of each file's content; files that were read before and have not changed are not read again.
+
+    Args:
+        folder: The manifest's folder.
+        manifest: What it holds.
+        known_only: Read nothing: what was never read stays without.
 
     Raises:
         InputError: A file cannot be read.
     """
+    if all(entry.content or entry.target is not None for entry in manifest.entries):
+        return manifest
     base = os.fsencode(folder)
-    cache = places.state() / "contents" / hashlib.sha256(base).hexdigest()[:16]
-    known = _known(cache)
-    fresh: dict[bytes, _Known] = {}
+    known = _known(_cache(base))
     entries: list[Entry] = []
-    settled = time.time_ns() - _RACY_NS
+    fresh = False
     for entry in manifest.entries:
-        if entry.target is not None:
-            entries.append(entry)
-            continue
-        full = base + b"/" + entry.path
-        try:
-            seen = os.lstat(full)
+        if entry.target is None and not entry.content:
             old = known.get(entry.path)
-            key = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-            if old and (old.size, old.mtime_ns, old.ctime_ns, old.inode) == key:
-                content = old.content
-            else:
-                content = _hash(full)
-        except OSError as error:
-            raise _unreadable(entry.path, error) from error
-        if max(seen.st_mtime_ns, seen.st_ctime_ns) < settled:
-            fresh[entry.path] = _Known(*key, content)
-        entries.append(Entry(entry.path, seen.st_size, seen.st_mtime_ns, stat.S_IMODE(seen.st_mode), None, content))
-    if fresh != known:
-        _remember(cache, fresh)
-    return Manifest(tuple(entries), manifest.left_out)
+            if old is not None and old[0] == entry.untouched:
+                entry = _with(entry, old[1])
+            elif not known_only:
+                try:
+                    entry, fresh = _with(entry, _hash(base + b"/" + entry.path)), True
+                except OSError as error:
+                    raise _unreadable(entry.path, error) from error
+        entries.append(entry)
+    done = Manifest(tuple(entries), manifest.left_out)
+    if fresh or (known and not known_only and len(known) > len(entries)):
+        remember(folder, done)
+    return done
+
+
+def _with(entry: Entry, content: str) -> Entry:
+    kept = (entry.path, entry.size, entry.mtime_ns, entry.mode, entry.target)
+    return Entry(*kept, content, entry.ctime_ns, entry.inode)
 
 
 def _hash(path: bytes) -> str:
@@ -221,14 +276,30 @@ def _hash(path: bytes) -> str:
     return digest.hexdigest()
 
 
-def _known(cache: Path) -> dict[bytes, _Known]:
+# What a file looked like when it was read last (`Entry.untouched`), and the hash of its content.
+_Known = dict[bytes, tuple[tuple[int, int, int, int], str]]
+
+
+def _cache(base: bytes) -> Path:
+    return places.state() / "contents" / hashlib.sha256(base).hexdigest()[:16]
+
+
+def _known(cache: Path) -> _Known:
     try:
-        return msgspec.msgpack.decode(cache.read_bytes(), type=dict[bytes, _Known])
+        return msgspec.msgpack.decode(cache.read_bytes(), type=_Known)
     except (OSError, msgspec.MsgspecError):
         return {}  # Only a cache: what it does not hold is read.
 
 
-def _remember(cache: Path, known: dict[bytes, _Known]) -> None:
+def remember(folder: Path, manifest: Manifest) -> None:
+    """Keep the hashes of a manifest, for the next `read`."""
+    settled = time.time_ns() - _RACY_NS
+    known = {
+        entry.path: (entry.untouched, entry.content)
+        for entry in manifest.entries
+        if entry.content and max(entry.mtime_ns, entry.ctime_ns) < settled
+    }
+    cache = _cache(os.fsencode(folder))
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         new = cache.with_name(f"{cache.name}.{os.getpid()}")

@@ -16,7 +16,7 @@ import msgspec
 from jido.errors import DiskFull, InputError
 from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
-from jido.transfer import rsync
+from jido.transfer import names, rsync
 from jido.transfer.progress import Progress, silent
 from jido.transfer.rsync import Carried
 from jido.transports.base import Transport
@@ -32,6 +32,7 @@ class Pulled(msgspec.Struct, frozen=True):
         files: Files that came.
         bytes: Their size.
         kept: Local files that are newer than the run's and were left alone.
+        clashing: What was left there because this disk takes its name for that of another file (case, Korean forms).
         missing: What was asked for and is not there (yet), e.g. ``results/7-train``.
         by: What carried them: ``rsync``, ``tar`` or ``nothing``.
         took: Seconds.
@@ -41,6 +42,7 @@ class Pulled(msgspec.Struct, frozen=True):
     files: int = 0
     bytes: int = 0
     kept: tuple[str, ...] = ()
+    clashing: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     by: str = "nothing"
     took: float = 0.0
@@ -61,6 +63,7 @@ def pull(
     *,
     what: Sequence[str] = ("results", "logs"),
     only: Sequence[str] = (),
+    checksum: bool = False,
     progress: Progress = silent,
 ) -> Pulled:
     """Bring a run's results and logs to ``results/RUN`` and ``logs/RUN.log`` of a local folder.
@@ -74,6 +77,7 @@ def pull(
         folder: The project's folder here.
         what: Roles (``results``, ``logs``, ``checkpoints``), or a pattern in one: ``checkpoints/best*.pt``.
         only: Patterns of file names; when given, nothing else comes.
+        checksum: Compare contents where sizes and times are equal.
         progress: Hears of it.
 
     Raises:
@@ -100,23 +104,28 @@ def pull(
         patterns = [pattern] if pattern else list(only)
         for path in paths:
             (folder / path.split("/")[0]).mkdir(parents=True, exist_ok=True)
-        if rsync.here() and present.get("rsync") and transport.rsync_shell() is not None:
-            reply, part = _rsync(transport, workspace.root, paths, folder, patterns, progress)
+        folding = any(names.folds(folder / path.split("/")[0]) for path in paths)
+        # Only what unpacks here sees each name before it is written.
+        apart = folding and names.clashes(_names(transport, workspace.root, paths))
+        if not apart and rsync.here() and present.get("rsync") and transport.rsync_shell() is not None:
+            reply, part = _rsync(transport, workspace.root, paths, folder, patterns, checksum, progress)
             by = "rsync"
             if reply.code == rsync.NOISE:
-                part = _tar(transport, workspace.root, paths, folder, patterns, progress)
+                part = _tar(transport, workspace.root, paths, folder, patterns, checksum, folding, progress)
                 by = "tar"
             elif reply.code != 24:  # 24: a file vanished while it was read, as a running job's may
                 _check(reply, folder)
         else:
-            part = _tar(transport, workspace.root, paths, folder, patterns, progress)
+            part = _tar(transport, workspace.root, paths, folder, patterns, checksum, folding, progress)
             by = "tar"
-        total = Carried(total.files + part.files, total.bytes + part.bytes, total.kept + part.kept)
+        clashing = total.clashing + part.clashing
+        total = Carried(total.files + part.files, total.bytes + part.bytes, total.kept + part.kept, clashing)
     return Pulled(
         into=str(folder),
         files=total.files,
         bytes=total.bytes,
         kept=total.kept,
+        clashing=total.clashing,
         missing=missing,
         by=by,
         took=time.monotonic() - began,
@@ -153,8 +162,20 @@ def _present(transport: Transport, root: str, paths: Sequence[str]) -> dict[str,
     return {path: True for path in reply.text.split("\0") if path}
 
 
+def _names(transport: Transport, root: str, paths: Sequence[str]) -> list[str]:
+    script = 'cd "$1" && shift && find "$@" ! -type d -print0'
+    reply = transport.run(Command(("sh", "-c", script, "jido", root, *(f"./{path}" for path in paths))))
+    return reply.check(f"looking for names in {root}").text.split("\0")
+
+
 def _rsync(
-    transport: Transport, root: str, paths: Sequence[str], folder: Path, patterns: Sequence[str], progress: Progress
+    transport: Transport,
+    root: str,
+    paths: Sequence[str],
+    folder: Path,
+    patterns: Sequence[str],
+    checksum: bool,
+    progress: Progress,
 ) -> tuple[Reply, Carried]:
     reach = transport.rsync_shell()
     assert reach is not None
@@ -162,6 +183,8 @@ def _rsync(
     # No -p: the user's umask holds here. -u with info=skip: what is newer here stays, and is named.
     argv = ["rsync", "-rlt", "-u", "-s", "-R", "--no-implied-dirs", "--safe-links", "--chmod=Du+rwx,Fu+rw"]
     argv += ["--no-h", "-8", "--info=progress2,stats2,skip1", *rsync.remote_shell(words)]
+    if checksum:
+        argv.append("--checksum")
     if patterns:
         argv += ["--prune-empty-dirs", "--include=*/", *(f"--include={one}" for one in patterns), "--exclude=*"]
     # The dot marks where the part of the path begins that is kept here.
@@ -178,7 +201,14 @@ def _unescaped(name: bytes) -> bytes:
 
 
 def _tar(
-    transport: Transport, root: str, paths: Sequence[str], folder: Path, patterns: Sequence[str], progress: Progress
+    transport: Transport,
+    root: str,
+    paths: Sequence[str],
+    folder: Path,
+    patterns: Sequence[str],
+    checksum: bool,
+    folding: bool,
+    progress: Progress,
 ) -> Carried:
     command = Command(("tar", "-cf", "-", "-C", root, *(f"./{path}" for path in paths)), timeout=None)
     live = transport.start(command)
@@ -187,7 +217,7 @@ def _tar(
     try:
         live.stdin.close()
         try:
-            carried = _unpack(live.stdout, folder, patterns, progress)
+            carried = _unpack(live.stdout, folder, patterns, checksum, folding, progress)
         except (tarfile.TarError, OSError) as error:
             broken = error
             live.stdout.close()  # So that the other side ends too.
@@ -215,11 +245,15 @@ def _check(reply: Reply, folder: Path) -> None:
         raise
 
 
-def _unpack(source: IO[bytes], folder: Path, patterns: Sequence[str], progress: Progress) -> Carried:
+def _unpack(
+    source: IO[bytes], folder: Path, patterns: Sequence[str], checksum: bool, folding: bool, progress: Progress
+) -> Carried:
     from fnmatch import fnmatch
 
     files = size = 0
     kept: list[str] = []
+    clashing: list[str] = []
+    seen: dict[str, str] = {}
     with tarfile.open(fileobj=source, mode="r|", encoding="utf-8", errors="surrogateescape") as stream:
         for member in stream:
             name = os.path.normpath(member.name)
@@ -228,12 +262,15 @@ def _unpack(source: IO[bytes], folder: Path, patterns: Sequence[str], progress: 
                 continue
             if patterns and not any(fnmatch(place.name, one.rsplit("/")[-1]) for one in patterns):
                 continue
+            if folding and seen.setdefault(names.key(name), name) != name:
+                clashing.append(name)
+                continue
             if os.path.lexists(place) and not place.is_dir():
                 here = place.lstat()
                 if int(here.st_mtime) > member.mtime:
                     kept.append(name)
                     continue
-                if here.st_size == member.size and int(here.st_mtime) == member.mtime:
+                if not checksum and here.st_size == member.size and int(here.st_mtime) == member.mtime:
                     continue
             if member.issym():
                 goal = os.path.normpath(str(Path(name).parent / member.linkname))
@@ -244,7 +281,7 @@ def _unpack(source: IO[bytes], folder: Path, patterns: Sequence[str], progress: 
             _place(stream, member, place)
             files, size = files + 1, size + member.size
             progress(size, 0, files)
-    return Carried(files, size, tuple(kept))
+    return Carried(files, size, tuple(kept), tuple(clashing))
 
 
 def _place(stream: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:

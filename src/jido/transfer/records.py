@@ -33,6 +33,18 @@ class Record(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """A stream that began and was not seen to end.
+
+    Attributes:
+        token: Where what came of it lies, see `scripts.receive`.
+        entries: What was to come.
+    """
+
+    token: str
+    entries: tuple[Entry, ...]
+
+
 def _file(host: str, root: str, role: str) -> Path:
     key = hashlib.sha256("\0".join((host, root, role)).encode("utf-8", "surrogateescape")).hexdigest()[:20]
     return places.state() / "pushes" / key
@@ -60,6 +72,28 @@ def save(record: Record) -> None:
 def forget(host: str, root: str, role: str) -> None:
     """Remove a record: a push has begun, and until it ends nothing is known."""
     _file(host, root, role).unlink(missing_ok=True)
+
+
+def cut(host: str, root: str, role: str) -> Cut | None:
+    """What was under way to a place when it was cut; None where nothing was."""
+    try:
+        return msgspec.msgpack.decode(_file(host, root, role).with_suffix(".cut").read_bytes(), type=Cut)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def begin(host: str, root: str, role: str, sending: Cut) -> None:
+    """Keep what is to be sent, before its first byte is."""
+    file = _file(host, root, role).with_suffix(".cut")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(f".{os.getpid()}")
+    new.write_bytes(msgspec.msgpack.encode(sending))
+    new.replace(file)
+
+
+def ended(host: str, root: str, role: str) -> None:
+    """Nothing is under way any more."""
+    _file(host, root, role).with_suffix(".cut").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

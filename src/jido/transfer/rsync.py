@@ -34,11 +34,13 @@ class Carried(msgspec.Struct, frozen=True):
         files: Files whose content travelled.
         bytes: Their size.
         kept: Paths that were left as they are because they are newer here.
+        clashing: Paths that stayed there because this disk takes their names for others'.
     """
 
     files: int
     bytes: int
     kept: tuple[str, ...] = ()
+    clashing: tuple[str, ...] = ()
 
 
 @cache

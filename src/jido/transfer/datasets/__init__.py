@@ -1,0 +1,1 @@
+"""Datasets: packed once, kept in one catalogue on the cluster, staged by the jobs that ask for them."""
