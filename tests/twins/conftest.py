@@ -1,29 +1,30 @@
 """A twin of Aurora for the whole session, and small ones of a test's own."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from by_hand import HOSTILE
 
 from jido.twins import TwinState, down, spec_of, up
 from jido.twins.maps import built_in
-
-_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
-_MISSING = [p for p in ("munged", "slurmctld", "slurmd", "sshd", "bwrap") if not shutil.which(p, path=_PATH)]
+from real_twins import need_parts
 
 
 @pytest.fixture(scope="session")
 def needs_parts() -> None:
-    if _MISSING:
-        pytest.skip(f"not installed: {', '.join(_MISSING)}")
+    need_parts()
 
 
 @pytest.fixture(scope="session")
-def aurora(needs_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinState]:
+def aurora(
+    needs_parts: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[TwinState]:
+    """A parameter is the tree whose programs the twin runs."""
     folder = tmp_path_factory.mktemp("twins") / HOSTILE
-    yield up(spec_of(built_in("aurora")), folder)
+    root = getattr(request, "param", None) or "/"
+    yield up(msgspec.structs.replace(spec_of(built_in("aurora")), root=root), folder)
     down(folder)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from by_hand import said, shell, small
+from tests.trees import trees
 
 from jido.model.facts import Fact, absent, known
 from jido.model.limits import Association, Limits, Qos
@@ -16,6 +17,13 @@ from jido.twins.recipes.slurm_accounting import statements, tres
 from jido.twins.spec import Accounting, Gpus, Node, TwinSpec
 
 NONE: Fact[bool] = absent("probe")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Limits bite on newer Slurms as on this machine's own."""
+    if "aurora" in metafunc.fixturenames:
+        own = pytest.param(None, id="own")
+        metafunc.parametrize("aurora", [own, *trees("aurora")], indirect=True, scope="session")
 
 
 def scheduling(**facts: object) -> Scheduling:

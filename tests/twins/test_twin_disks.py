@@ -1,6 +1,7 @@
 """Volumes with sizes, limits and speeds of their own, and that they are ordinary file systems otherwise."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from jido.model.map import Bytes, Instance, Map, NodeGroup, Now, Scheduling, Sto
 from jido.model.quota import Quota
 from jido.model.seen import NodeSeen, Speed
 from jido.twins import TwinState, down, spec_of, up
-from jido.twins.spec import Disk, TwinSpec
+from jido.twins.spec import Allowance, Disk, TwinSpec
+from jido.twins.spec import Volume as Shared
 
 MB = 10**6
+QUOTA = Allowance(soft=16 * MB, hard=20 * MB, files_soft=40, files_hard=60)
 NODES = Instance(
     nodes=(NodeGroup("n[1-3]"),),
     seen=(NodeSeen("n2", free={"/local": 0}), NodeSeen("n3", free={"/local": 5 * MB})),
@@ -46,7 +49,15 @@ def test_size_free_space_quota_and_speed_come_from_the_map() -> None:
         speed=(Speed("n1", write=57e6, read=90e6), Speed("n2", write=40e6)),
     )
     assert twin_of(row, now=Now(free={"/data": 14 * 2**40})).disks == {
-        "/data": Disk(91 * 2**40, 14 * 2**40, 40 * MB, 90e6, 40e6, "nas:/export", "nfs4")
+        "/data": Disk(
+            91 * 2**40,
+            14 * 2**40,
+            quota=Allowance(hard=50 * MB, soft=40 * MB),
+            read=90e6,
+            write=40e6,
+            source="nas:/export",
+            fs="nfs4",
+        )
     }
 
 
@@ -64,11 +75,21 @@ def twin(needs_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("disks") / HOSTILE
     base = small()
     one, two = base.nodes
+    more = (Shared("/ceph"), Shared("/project"), Shared("/work"))
     spec = msgspec.structs.replace(
         base,
+        volumes=(*base.volumes, *more),
         disks={
-            "/data": Disk(91 * 2**40, 14 * 2**40, quota=20 * MB, source="nas:/export", fs="nfs4"),
-            "/scratch": Disk(40 * MB, write=10.0 * MB, read=40.0 * MB),
+            "/data": Disk(91 * 2**40, 14 * 2**40, quota=QUOTA, source="nas:/export", fs="nfs4"),
+            "/scratch": Disk(40 * MB, write=10.0 * MB, read=40.0 * MB, fs="xfs", inodes=1000, free_inodes=12),
+            "/ceph": Disk(10**12, quota=Allowance("directory", folder="student", hard=30 * MB), fs="ceph-fuse"),
+            "/project": Disk(
+                10**12,
+                quota=Allowance("directory", folder="student", hard=8 * MB, files_hard=9),
+                fs="xfs",
+                source="/dev/sdb",
+            ),
+            "/work": Disk(10**12, quota=Allowance("group", "비전 lab", hard=9 * MB), fs="ext4", source="/dev/sd c"),
         },
         nodes=(
             msgspec.structs.replace(one, disks={"/local_datasets": Disk(900 * 10**9, 8 * MB)}),
@@ -135,6 +156,75 @@ def test_a_slow_volume_is_slow_both_ways(twin: TwinState) -> None:
     assert write < 11 * MB
     assert read < 50 * MB
     assert write < read
+
+
+def asked(twin: TwinState, command: str) -> list[str]:
+    return [" ".join(line.split()) for line in said(twin, command).splitlines()]
+
+
+@twins
+def test_quota_tells_the_users_limits_and_what_counts(twin: TwinState) -> None:
+    said(twin, "rm -rf /data/student/*; head -c 4096000 /dev/zero > /data/student/4000K")
+    head = ["Disk quotas for user student (uid 1000):", "Filesystem blocks quota limit grace files quota limit grace"]
+    assert asked(twin, "quota") == [*head, "nas:/export 4000 15625 19531 2 40 60"]
+    assert asked(twin, "quota -w -p -v -u -f /data")[2] == "nas:/export 4000 15625 19531 0 2 40 60 0"
+    assert asked(twin, "quota -s -f nas:/export")[2] == "nas:/export 4000K 16M 20M 2 40 60"
+    assert asked(twin, "srun -w small-n2 quota")[2] == "nas:/export 4000 15625 19531 2 40 60"
+
+
+@twins
+def test_quota_tells_the_groups_limits_and_where_there_are_none(twin: TwinState) -> None:
+    assert asked(twin, "quota -g")[::2] == ["Disk quotas for group 비전 lab (gid 1000):", "/dev/sd c 0 0 8789 1 0 0"]
+    none = shell(twin, "quota -u -f /home")
+    assert none.returncode == 1
+    assert "has no quota enabled" in none.stderr
+    assert "none" in said(twin, "quota -u -f /work")
+
+
+@twins
+def test_a_soft_limit_may_be_exceeded_and_the_time_of_grace_is_told(twin: TwinState) -> None:
+    said(twin, "rm -rf /data/student/*; head -c 17000000 /dev/zero > /data/student/much")
+    done = shell(twin, "quota")
+    assert done.returncode == 1
+    row = " ".join(done.stdout.splitlines()[-1].split())
+    assert re.fullmatch(r"nas:/export 16604\* 15625 19531 [67]days 2 40 60", row)
+    said(twin, "rm /data/student/much; quota")
+
+
+@twins
+def test_a_quota_of_files_is_hit_too(twin: TwinState) -> None:
+    done = shell(twin, "cd /data/student && for i in $(seq 70); do echo > f$i || exit; done")
+    assert "Disk quota exceeded" in done.stderr
+    assert said(twin, "ls /data/student | wc -l") == "59"
+    said(twin, "rm -f /data/student/f*")
+
+
+@twins
+def test_a_folder_with_limits_shows_them_as_its_size(twin: TwinState) -> None:
+    size = "df -B1 --output=size,itotal"
+    assert said(twin, f"{size} /project/student | tail -1").split() == [str(8 * MB // 4096 * 4096), "9"]
+    assert int(said(twin, f"{size} /project | tail -1").split()[0]) == pytest.approx(10**12, rel=1e-6)
+    assert "Disk quota exceeded" in shell(twin, "head -c 9000000 /dev/zero > /project/student/x").stderr
+    said(twin, "rm /project/student/x")
+
+
+@twins
+def test_a_ceph_volume_has_the_attributes_of_one(twin: TwinState) -> None:
+    said(twin, "mkdir /ceph/student/d; head -c 8192 /dev/zero > /ceph/student/d/x")
+    ask = "import os; print(*(os.getxattr(p, a).decode() for p, a in {}))"
+    pairs = [("/ceph/student", "ceph.quota.max_bytes"), ("/ceph/student", "ceph.dir.rbytes")]
+    pairs += [("/ceph/student/d", "ceph.dir.rentries")]
+    assert said(twin, f'python3 -c "{ask.format(pairs)}"').split() == [str(30 * MB), "8192", "1"]
+    assert said(twin, "findmnt -no FSTYPE /ceph") == "fuse.ceph-fuse"
+    said(twin, "rm -r /ceph/student/d")
+
+
+@twins
+def test_a_volume_runs_out_of_files(twin: TwinState) -> None:
+    done = shell(twin, "mkdir /scratch/m && cd /scratch/m && for i in $(seq 20); do echo > f$i || exit; done")
+    assert "No space left" in done.stderr
+    assert said(twin, "df --output=itotal,iavail /scratch | tail -1").split() == ["1000", "0"]
+    said(twin, "rm -r /scratch/m")
 
 
 TRY = r"""

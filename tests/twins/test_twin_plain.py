@@ -58,11 +58,15 @@ def test_what_outlived_a_killed_keeper_is_found(plain: TwinState) -> None:
     assert processes.until(lambda: "R" in said(plain, "squeue -h -o %t"), within=20)
     record = state.read(plain.folder / folders.STATE)
     assert record
+    below = [process for pid in processes.descendants(record.keeper.pid) if (process := processes.identify(pid))]
+    assert "slurmstepd" in [processes.command_of(process.pid) for process in below]
     os.kill(record.keeper.pid, signal.SIGKILL)
     assert processes.wait_gone([record.keeper], within=10) == []
     assert not look(plain.folder).running
     down(plain.folder)
     assert processes.with_environment(f"JIDO_TWIN={record.token}") == []
+    # The title that slurmstepd gives itself has overwritten its environment, the token with it.
+    assert [process for process in below if processes.is_alive(process)] == []
 
 
 def bwrap_that(does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

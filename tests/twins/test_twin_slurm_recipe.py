@@ -42,11 +42,11 @@ def test_nodes_and_partitions_are_those_of_the_spec() -> None:
     assert "NodeName=g2 NodeAddr=127.0.0.1 Port=4242 CPUs=1 Gres=gpu:4 State=UNKNOWN" in lines
     assert (
         "PartitionName=debug Nodes=g1,g2 Default=YES MaxTime=04:00:00 DefaultTime=01:00:00 State=UP"
-        " MinNodes=0 PriorityTier=1 DefMemPerGPU=29696"
+        " MinNodes=0 PriorityTier=1 PreemptMode=OFF DefMemPerGPU=29696"
     ) in lines
     assert (
         "PartitionName=batch Nodes=g2 Default=NO MaxTime=UNLIMITED State=DRAIN"
-        " MinNodes=0 MaxNodes=2 PriorityTier=1 AllowAccounts=ugrad,grad"
+        " MinNodes=0 MaxNodes=2 PriorityTier=1 PreemptMode=OFF AllowAccounts=ugrad,grad"
     ) in lines
 
 

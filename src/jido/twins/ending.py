@@ -33,7 +33,7 @@ def end(record: state.Record | None) -> None:
         # Only the keeper can end what detached itself; what outlived a killed keeper still carries the token.
         processes.end([record.keeper], with_signal=signal.SIGTERM)
         processes.wait_gone([record.keeper], within=10)
-        _end_marked(record.token)
+        _end_marked(record.token, record.short)
     # In namespaces the kernel ends everything with the keeper.
     processes.end([record.keeper])
     left = processes.wait_gone(mine.values(), within=5)
@@ -46,9 +46,10 @@ def end(record: state.Record | None) -> None:
         shutil.rmtree(record.short, ignore_errors=True)
 
 
-def _end_marked(token: str) -> None:
+def _end_marked(token: str, short: str) -> None:
     for _ in range(100):
-        marked = processes.with_environment(f"{TOKEN}={token}")
+        # slurmstepd's title overwrites its environment (22.05.8), but it holds its socket in the twin's folder.
+        marked = [*processes.with_environment(f"{TOKEN}={token}"), *processes.with_socket_in(short)]
         if not marked:
             return
         tree = processes.parents()

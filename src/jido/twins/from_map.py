@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -13,6 +14,9 @@ from jido.twins import spec as specs
 from jido.twins.accounts import accounting_of, without
 from jido.twins.recipes import recipe_of
 from jido.twins.volumes import volumes_of
+
+# As Slurm prints what becomes of jobs that give way; GANG alone is no way to give way.
+_MODE = re.compile(r"off|requeue|cancel|suspend,gang|gang,suspend")
 
 
 def spec_of(
@@ -49,8 +53,9 @@ def spec_of(
     hosts = cluster.instance.login
     me = {host.user.value for host in hosts}
     nodes = _nodes(cluster)
-    found = volumes_of(cluster, [node.name for node in nodes])
+    found = volumes_of(cluster, [node.name for node in nodes], user)
     known = {node.name for node in nodes}
+    preempt, preempt_mode = _preemption(cluster.scheduling)
     spec = specs.TwinSpec(
         name=cluster.name,
         engine=engine,
@@ -76,6 +81,8 @@ def spec_of(
         ),
         noise=noise,
         accounting=accounting_of(cluster.scheduling, user),
+        preempt=preempt,
+        preempt_mode=preempt_mode,
     )
     spec = spec if accounting else without(spec)
     specs.check(spec)
@@ -106,6 +113,21 @@ def _out(now: maps.NodeNow | None) -> Literal["", "down", "drain"]:
     return "down" if now.state == "down" else "drain" if "drain" in now.flags else ""
 
 
+def _preemption(scheduling: maps.Scheduling) -> tuple[str, str]:
+    """By what jobs give way, and what becomes of them: as the settings say, else what partitions and QoS need."""
+    settings, rows = scheduling.settings.value or {}, scheduling.partitions.value or ()
+    # Slurm suspends only where it takes turns too.
+    modes = [row.preempt for row in rows if row.preempt in ("requeue", "cancel")]
+    modes += ["suspend,gang" for row in rows if "suspend" in row.preempt]
+    by_qos = any(rule.preempts for rule in scheduling.qos_rules.value or ())
+    needed = "qos" if by_qos else "partition_prio" if modes else ""
+    kind = settings.get("PreemptType", needed).rpartition("/")[2]
+    if kind not in ("qos", "partition_prio"):
+        return "", ""
+    mode = settings.get("PreemptMode", "off").lower()
+    return kind, mode if _MODE.fullmatch(mode) and mode != "off" else next(iter(modes), "requeue")
+
+
 def _partition(row: maps.Partition) -> specs.Partition:
     def number(value: int | None) -> int | None:
         return None if value is None else int(value)
@@ -130,4 +152,5 @@ def _partition(row: maps.Partition) -> specs.Partition:
         default_memory_per_cpu=number(row.default_memory_per_cpu),
         default_memory_per_gpu=number(row.default_memory_per_gpu),
         default_memory_per_node=number(row.default_memory_per_node),
+        preempt=row.preempt,
     )

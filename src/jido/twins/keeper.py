@@ -284,7 +284,7 @@ def children(pid: int) -> list[int]:
     """Direct children of a process, dead ones included."""
     found = []
     for entry in os.listdir("/proc"):
-        if entry.isdigit():
+        if entry.isdecimal():
             try:
                 with open(f"/proc/{entry}/stat", "rb") as stat:
                     if int(stat.read().rpartition(b")")[2].split()[1]) == pid:

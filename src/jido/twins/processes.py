@@ -94,7 +94,7 @@ def parents() -> dict[int, list[int]]:
     """Children of every process, by parent PID."""
     tree: dict[int, list[int]] = {}
     for entry in os.scandir(_PROC):
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+        if entry.name.isdecimal() and (fields := _stat(int(entry.name))):
             tree.setdefault(int(fields[1]), []).append(int(entry.name))
     return tree
 
@@ -132,9 +132,27 @@ def with_environment(entry: str) -> list[Process]:
     found: list[Process | None] = []
     wanted = entry.encode()
     for item in os.scandir(_PROC):
-        if item.name.isdigit():
+        if item.name.isdecimal():
             with contextlib.suppress(OSError):
                 if wanted in (_PROC / item.name / "environ").read_bytes().split(b"\0"):
+                    found.append(identify(int(item.name)))
+    return [process for process in found if process]
+
+
+def with_socket_in(folder: str) -> list[Process]:
+    """Processes that hold a UNIX socket bound in a folder, as far as I may see.
+
+    Args:
+        folder: Absolute; its own path, no link to it.
+    """
+    assert folder.startswith("/")
+    rows = (line.split(maxsplit=7) for line in (_PROC / "net/unix").read_text(errors="replace").splitlines()[1:])
+    wanted = {f"socket:[{row[6]}]" for row in rows if len(row) == 8 and row[7].startswith(f"{folder}/")}
+    found: list[Process | None] = []
+    for item in os.scandir(_PROC) if wanted else ():
+        if item.name.isdecimal():
+            with contextlib.suppress(OSError):
+                if any(str(fd.readlink()) in wanted for fd in (_PROC / item.name / "fd").iterdir()):
                     found.append(identify(int(item.name)))
     return [process for process in found if process]
 

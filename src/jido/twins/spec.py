@@ -25,22 +25,48 @@ class Gpus(msgspec.Struct, frozen=True):
     model: str | None = None
 
 
+class Allowance(msgspec.Struct, frozen=True):
+    """How much may be put on a volume; whatever lies on it counts. Limits are as in `Quota`, None is none.
+
+    Attributes:
+        whose: Whom the limits are said to hold for: ``user``, ``group``, ``project`` or ``directory``.
+        name: Of the group or project.
+        folder: The directory, relative to the volume; empty for all of it.
+        soft: Bytes.
+        hard: Bytes.
+        files_soft: Files.
+        files_hard: Files.
+    """
+
+    whose: str = "user"
+    name: str = ""
+    folder: str | None = None
+    soft: int | None = None
+    hard: int | None = None
+    files_soft: int | None = None
+    files_hard: int | None = None
+
+
 class Disk(msgspec.Struct, frozen=True):
     """How a volume is to behave, where it shall differ from the folder of this machine that it lies in.
 
     Attributes:
         size: Bytes in all; None is what the machine underneath has.
         free: Bytes that may be written; None is all of `size`.
-        quota: Bytes that the user may have there; None is no limit.
+        inodes: Files in all; 0 is no fixed number, None as many as one likes.
+        free_inodes: Files that may be made; None is all of `inodes`.
+        quota: The user's limits there.
         read: Bytes a second; None is as fast as it goes.
         write: Bytes a second; None is as fast as it goes.
         source: What the mount table calls it.
-        fs: The kind of file system, which the mount table shows as ``fuse.KIND``.
+        fs: Its type as the kernel names it, which the mount table shows as ``fuse.TYPE``.
     """
 
     size: int | None = None
     free: int | None = None
-    quota: int | None = None
+    inodes: int | None = None
+    free_inodes: int | None = None
+    quota: Allowance | None = None
     read: float | None = None
     write: float | None = None
     source: str = ""
@@ -95,19 +121,24 @@ class Partition(msgspec.Struct, frozen=True):
     default_memory_per_cpu: int | None = None
     default_memory_per_gpu: int | None = None
     default_memory_per_node: int | None = None
+    preempt: str = "off"
 
 
 class Volume(msgspec.Struct, frozen=True):
-    """A file system that the login node and all compute nodes share.
+    """A file system that several machines share.
 
     Attributes:
         path: Where every node sees it.
         open_to: ``user`` (the user owns a folder of their own in it), ``all`` (anyone may create in it) or
             ``none`` (only to read).
+        on_login: Whether the login node sees it too.
+        without: Compute nodes that do not see it.
     """
 
     path: str
     open_to: Literal["user", "all", "none"] = "user"
+    on_login: bool = True
+    without: tuple[str, ...] = ()
 
 
 class Accounting(msgspec.Struct, frozen=True):
@@ -143,6 +174,9 @@ class TwinSpec(msgspec.Struct, frozen=True):
         reservations: Nodes set aside, now or ahead.
         noise: Whether a login prints a message of the day, and the shell's start files print too.
         accounting: What the accounting database holds; None is a cluster without one.
+        preempt: By what jobs give way to others: ``qos`` or ``partition_prio``; empty where none does.
+        preempt_mode: What becomes of them where their partition does not say: ``requeue``, ``cancel`` or
+            ``suspend,gang``.
         root: The tree whose programs run inside; ``/`` is this machine's own.
     """
 
@@ -161,6 +195,8 @@ class TwinSpec(msgspec.Struct, frozen=True):
     reservations: tuple[Reservation, ...] = ()
     noise: bool = False
     accounting: Accounting | None = None
+    preempt: str = ""
+    preempt_mode: str = ""
     root: str = "/"
 
     @property
@@ -220,6 +256,8 @@ def _problems(spec: TwinSpec) -> Iterator[str]:
             yield f"{partition.name!r} cannot be a partition"
         if strangers := sorted(set(partition.nodes) - set(names)):
             yield f"partition {partition.name} names nodes that are not in the map: {', '.join(strangers)}"
+        if not re.fullmatch(r"[a-z]+(,[a-z]+)*", partition.preempt):
+            yield f"{partition.preempt!r} of partition {partition.name} cannot be a preemption mode"
         for word in (*(partition.allow_qos or ()), *partition.deny_qos, *([partition.qos] if partition.qos else [])):
             if not _WORD.fullmatch(word):
                 yield f"{word!r} of partition {partition.name} cannot be a QoS"

@@ -170,7 +170,11 @@ def _notes(ground: Ground, reason: str) -> tuple[str, ...]:
     if not ground.disks and (spec.disks or any(node.disks for node in spec.nodes)):
         why = f"{FUSE} cannot be opened" if not ground.plain else "plain mode"
         return (f"volumes have the size, and the speed, of this machine's disk: {why}", *_mode_notes(ground, reason))
-    return _mode_notes(ground, reason)
+    notes = _mode_notes(ground, reason)
+    if paths := system.mute(spec) if ground.disks else []:
+        why = "quota is not installed (apt-get install quota)"
+        notes += (f"the limits of {', '.join(paths)} hold, but nothing there tells of them: {why}",)
+    return notes
 
 
 def _mode_notes(ground: Ground, reason: str) -> tuple[str, ...]:
@@ -206,6 +210,8 @@ def _write_files(ground: Ground, parts: Parts) -> None:
     system.make_volumes(ground)
     for row in system.disks(ground):
         Path(row["at"]).mkdir(parents=True)
+    if ground.disks:
+        system.make_quota(ground)
 
 
 def _write_login(ground: Ground, parts: Parts, token: str) -> None:

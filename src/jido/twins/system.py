@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from jido.twins import folder as folders
 from jido.twins.ground import CONTROL, LOGIN, Ground, Mount
 from jido.twins.login import home_files
 from jido.twins.people import SLURM, SLURM_ID
-from jido.twins.spec import Disk, TwinSpec
+from jido.twins.spec import Disk, TwinSpec, Volume
+from jido.twins.volumes import told_by
+
+# The only program of a twin that is not the distribution's; disks/quota.sh says why.
+_QUOTA = "conf/quota"
 
 
 def etc_files(ground: Ground) -> dict[str, str]:
@@ -59,7 +66,10 @@ def disks(ground: Ground) -> list[dict[str, Any]]:
             "at": str(folder / f"run/disks/{number}"),
             "size": disk.size,
             "free": disk.size if disk.free is None else disk.free,
-            "quota": disk.quota,
+            "inodes": disk.inodes,
+            "free_inodes": disk.free_inodes,
+            "quota": disk.quota and msgspec.structs.asdict(disk.quota),
+            "tells": told_by(disk.fs, disk.quota),
             "read": disk.read,
             "write": disk.write,
             "source": disk.source or f"twin:{own.partition(folders.VOLUMES)[2]}",
@@ -84,17 +94,40 @@ def mounts(ground: Ground) -> tuple[Mount, ...]:
     """Where machines see /etc files and volumes; parents come before what lies within them."""
     spec = ground.spec
     seen = {own: f"run/disks/{number}" for number, own in enumerate(_disks(spec))} if ground.disks else {}
-    found = []
+    found: list[Mount] = []
     for role in _machines(spec):
         found.append(Mount(f"{folders.NODES}/{role}/hosts", "/etc/hosts", on=frozenset({role})))
         found.append(Mount(f"{folders.NODES}/{role}/tmp", "/tmp", on=frozenset({role}), writable=True))  # noqa: S108
     users = frozenset({LOGIN, *(node.name for node in spec.nodes)})
-    places = [(folders.VOLUMES + v.path, v.path, users) for v in spec.shared]
+    places = [(folders.VOLUMES + v.path, v.path, users - _strangers(v)) for v in spec.shared]
     for role, paths in _local(spec):
         for path in paths:
             places.append((f"{folders.NODES}/{role}/{folders.VOLUMES}{path}", path, frozenset({role})))
     volumes = [Mount(seen.get(own, own), path, on=on, writable=True) for own, path, on in places]
+    if ground.disks and (quota := _quota(spec, users)):
+        found.append(quota)
     return (*found, *sorted(volumes, key=lambda mount: mount.inside))
+
+
+def _strangers(volume: Volume) -> frozenset[str]:
+    return frozenset((*volume.without, *(() if volume.on_login else (LOGIN,))))
+
+
+def _quota(spec: TwinSpec, users: frozenset[str]) -> Mount | None:
+    """The twin's ``quota`` in the place of the tree's own, or in a folder of programs with nothing else in it."""
+    own, others = Path(spec.root) / "usr/bin/quota", Path(spec.root) / "usr/local/bin"
+    if own.is_file() and not own.is_symlink():
+        return Mount(f"{_QUOTA}/quota", "/usr/bin/quota", on=users)
+    if others.is_dir() and not others.is_symlink() and not any(others.iterdir()):
+        return Mount(_QUOTA, "/usr/local/bin", on=users)
+    return None
+
+
+def mute(spec: TwinSpec) -> list[str]:
+    """Volumes with limits that ``quota`` would tell, where there is no place for it."""
+    rows = [*spec.disks.items(), *(row for node in spec.nodes for row in node.disks.items())]
+    asked = sorted({path for path, disk in rows if told_by(disk.fs, disk.quota) == "quota"})
+    return asked if asked and _quota(spec, frozenset()) is None else []
 
 
 def _local(spec: TwinSpec) -> list[tuple[str, tuple[str, ...]]]:
@@ -129,6 +162,14 @@ def make_volumes(ground: Ground) -> None:
             _mount_point(ground, path)
     for top, open_to in tops:
         top.chmod(0o1777 if open_to == "all" else 0o555)
+
+
+def make_quota(ground: Ground) -> None:
+    """Put the twin's ``quota`` where machines find it."""
+    file = ground.folder / _QUOTA / "quota"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(resources.files("jido.twins.disks").joinpath("quota.sh").read_bytes())
+    file.chmod(0o755)
 
 
 def _make(path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 import struct
 
-from .volume import charge
+from .limits import charge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def _create(disk: Disk, ask: Request) -> bytes:
     flags, mode = struct.unpack_from("<II", ask.body)
     name = ask.name(16)
     path = disk.path(ask.node) + b"/" + name
+    disk.room.admit()
     fd = os.open(path, _flags(flags) | os.O_CREAT | os.O_EXCL, mode)
     entry = disk.entry(ask.node, name, disk.made(path, ask.uid, ask.gid))
     return entry + _opened(disk, fd, struct.unpack_from("<Q", entry)[0])
@@ -50,15 +51,15 @@ def _write(disk: Disk, ask: Request) -> tuple[bytes, float]:
     fd = disk.open[handle][0]
     data = ask.body[40 : 40 + size]
     before = os.fstat(fd).st_size
-    if offset + size > before and charge(offset + size) - charge(before) > disk.left():
+    if offset + size > before and charge(offset + size) - charge(before) > disk.room.left():
         # What still fits is written, as by any file system; the next write is refused.
-        fits = before + disk.left() + (charge(before) - before) - offset
+        fits = before + disk.room.left() + (charge(before) - before) - offset
         if fits <= 0:
-            raise disk.refusal(size)
+            raise disk.room.refusal(size)
         data = data[:fits]
     written = os.pwrite(fd, data, offset)
     if offset + written > before:
-        disk.grow(before, offset + written)
+        disk.room.grow(before, offset + written)
     return struct.pack("<II", written, 0), disk.slow_write.after(written)
 
 

@@ -40,8 +40,10 @@ def start(rows: list[dict[str, Any]], log: int) -> int:
     """Mount volumes and serve them in a process of their own.
 
     Args:
-        rows: Of each: ``own`` (its folder), ``at``, ``size``, ``free``, ``quota`` (bytes or None), ``read``,
-            ``write`` (bytes a second or None), ``source``, ``fs``.
+        rows: Of each: ``own`` (its folder), ``at``; ``size``, ``free`` (bytes), ``inodes``, ``free_inodes``,
+            ``read``, ``write`` (bytes a second), each None where nothing is told; ``quota``: None, or ``whose``,
+            ``name``, ``soft``, ``hard``, ``files_soft``, ``files_hard`` and ``folder``, to which it is confined;
+            ``tells``: by what users learn of it, ``quota``, ``attributes``, ``df`` or nothing; ``source``, ``fs``.
         log: Where it complains.
 
     Returns:

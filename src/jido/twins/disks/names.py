@@ -58,7 +58,7 @@ def _setattr(disk: Disk, ask: Request) -> bytes:
     follow: Any = {} if there is not None else {"follow_symlinks": False}
     before = _seen(disk, ask.node, handle if valid & 64 else 0)
     if valid & 8:
-        disk.grow(before.st_size, size)
+        disk.room.grow(before.st_size, size)
         os.truncate(target, size)
     if valid & 1:
         os.chmod(target, stat.S_IMODE(mode))
@@ -79,6 +79,7 @@ def _readlink(disk: Disk, ask: Request) -> bytes:
 def _symlink(disk: Disk, ask: Request) -> bytes:
     name, target = bytes(ask.body).split(b"\0")[:2]
     path = disk.path(ask.node) + b"/" + name
+    disk.room.admit()
     os.symlink(target, path)
     return disk.entry(ask.node, name, disk.made(path, ask.uid, ask.gid))
 
@@ -87,6 +88,7 @@ def _mknod(disk: Disk, ask: Request) -> bytes:
     mode, rdev = struct.unpack_from("<II", ask.body)
     name = ask.name(16)
     path = disk.path(ask.node) + b"/" + name
+    disk.room.admit()
     os.mknod(path, mode, rdev)
     return disk.entry(ask.node, name, disk.made(path, ask.uid, ask.gid))
 
@@ -95,6 +97,7 @@ def _mkdir(disk: Disk, ask: Request) -> bytes:
     (mode,) = struct.unpack_from("<I", ask.body)
     name = ask.name(8)
     path = disk.path(ask.node) + b"/" + name
+    disk.room.admit()
     os.mkdir(path, mode)
     return disk.entry(ask.node, name, disk.made(path, ask.uid, ask.gid))
 

@@ -10,9 +10,8 @@ import select
 import struct
 import time
 
-from . import content, names
+from . import content, names, telling
 from .request import Request
-from .volume import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,17 +30,7 @@ def _init(disk: Disk, ask: Request) -> bytes:
     return struct.pack("<4I2H2I2HI7I", min(major, 7), 31, ahead, wanted, 64, 48, _MAX_WRITE, 1, 256, 0, 0, *[0] * 7)
 
 
-def _statfs(disk: Disk, _: Request) -> bytes:
-    real = os.statvfs(disk.root)
-    under = real.f_bavail * real.f_frsize
-    size = real.f_blocks * real.f_frsize if disk.size is None else disk.size
-    # Nobody can write more than there is underneath; but a mapped disk may well be larger than this machine's.
-    free = max(0, disk.room - disk.used) if disk.room is not None else under
-    blocks, left = size // BLOCK, min(size, free) // BLOCK
-    return struct.pack("<5Q4I6I", blocks, left, left, disk.files + 2**26, 2**26, BLOCK, 255, BLOCK, 0, *[0] * 6)
-
-
-_HANDLERS: dict[int, Handler] = {**names.HANDLERS, **content.HANDLERS, 17: _statfs, 26: _init}
+_HANDLERS: dict[int, Handler] = {**names.HANDLERS, **content.HANDLERS, **telling.HANDLERS, 26: _init}
 _FORGET, _INTERRUPT, _DESTROY, _BATCH_FORGET = 2, 36, 38, 42
 
 

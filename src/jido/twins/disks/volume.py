@@ -1,4 +1,4 @@
-"""One volume: which files the kernel knows, what room is left, how fast bytes may go."""
+"""One volume: which files the kernel knows, and how fast bytes may go."""
 
 # ruff: noqa: PTH118
 from __future__ import annotations
@@ -9,16 +9,18 @@ import stat
 import struct
 import time
 
+from .limits import BLOCK, Room, charge
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _ATTR = struct.Struct("<6Q10I")
-_ENTRY = struct.Struct("<4Q2I")
+ENTRY = struct.Struct("<4Q2I")
 # Seconds for which the kernel may believe names and attributes; everything changes by way of it only.
 VALID = 1
-BLOCK = 4096
-_FOREVER = 1 << 62
+# Seconds between two requests that are not lost: else one who waits for each reply would be slower than told.
+_CREDIT = 0.02
 
 
 class Node:
@@ -41,7 +43,7 @@ class Pace:
         """Take a number of bytes; the time at which they have gone, 0 for at once."""
         if not self.rate:
             return 0.0
-        self.free_at = max(self.free_at, time.monotonic()) + count / self.rate
+        self.free_at = max(self.free_at, time.monotonic() - _CREDIT) + count / self.rate
         return self.free_at
 
 
@@ -50,7 +52,6 @@ class Disk:
 
     def __init__(self, fd: int, told: dict[str, Any]) -> None:
         self.fd, self.root = fd, os.fsencode(told["own"])
-        self.size, self.room, self.quota = told["size"], told["free"], told["quota"]
         self.slow_read, self.slow_write = Pace(told["read"] or 0), Pace(told["write"] or 0)
         self.chowns = os.getuid() == 0
         seen = os.lstat(self.root)
@@ -62,15 +63,16 @@ class Disk:
         self.open: dict[int, tuple[int, int]] = {}
         self.folders: dict[int, list[tuple[bytes, int, int]]] = {}
         self.handle = 1
-        self.used, self.files = self._measure()
+        self.room = Room(told, *self.measure(self.root))
+        self.tells = told["tells"]
 
-    def _measure(self) -> tuple[int, int]:
-        """Bytes and files that are there; a file with several names counts once."""
+    def measure(self, top: bytes) -> tuple[int, int]:
+        """Bytes and files below a folder; a file with several names counts once."""
         used, seen = 0, set()
-        for top, folders, files in os.walk(self.root):
+        for here, folders, files in os.walk(top):
             for name in (*folders, *files):
                 try:
-                    what = os.lstat(os.path.join(top, name))
+                    what = os.lstat(os.path.join(here, name))
                 except OSError:
                     continue
                 if (what.st_dev, what.st_ino) not in seen:
@@ -101,7 +103,7 @@ class Disk:
         here = (self.nodes[parent], name)
         if here not in node.names:
             node.names.append(here)
-        return _ENTRY.pack(node.number, 0, VALID, VALID, 0, 0) + attributes(seen)
+        return ENTRY.pack(node.number, 0, VALID, VALID, 0, 0) + attributes(seen)
 
     def forget(self, number: int, times: int) -> None:
         """The kernel does not refer to a file any more."""
@@ -114,43 +116,19 @@ class Disk:
             if self.by_key.get(node.key) is node:
                 del self.by_key[node.key]
 
-    # ------------------------------------------------------------ room
-
-    def left(self) -> int:
-        """Bytes that may still be written, whatever forbids more."""
-        room = _FOREVER if self.room is None else self.room - self.used
-        return max(0, min(room, _FOREVER if self.quota is None else self.quota - self.used))
-
-    def grow(self, old: int, new: int) -> None:
-        """A file changes its size."""
-        delta = charge(new) - charge(old)
-        if delta > 0 and delta > self.left():
-            raise self.refusal(delta)
-        self.used = max(0, self.used + delta)
-
-    def refusal(self, delta: int) -> OSError:
-        """Why so many bytes more cannot be."""
-        quota = self.quota is not None and self.used + delta > self.quota
-        return OSError(errno.EDQUOT if quota else errno.ENOSPC, "no room")
+    # ------------------------------------------------------------ what is made and removed
 
     def freed(self, seen: os.stat_result) -> None:
         """A name of a file was taken away."""
         if stat.S_ISDIR(seen.st_mode) or seen.st_nlink <= 1:
-            self.files = max(0, self.files - 1)
-            if stat.S_ISREG(seen.st_mode):
-                self.used = max(0, self.used - charge(seen.st_size))
+            self.room.freed(seen.st_size if stat.S_ISREG(seen.st_mode) else 0)
 
     def made(self, path: bytes, uid: int, gid: int) -> os.stat_result:
         """A file was made: it is its maker's."""
-        self.files += 1
+        self.room.made()
         if self.chowns:
             os.lchown(path, uid, gid)
         return os.lstat(path)
-
-
-def charge(size: int) -> int:
-    """Bytes that a file of so many takes up."""
-    return -(-size // BLOCK) * BLOCK
 
 
 def attributes(seen: os.stat_result) -> bytes:
@@ -160,3 +138,8 @@ def attributes(seen: os.stat_result) -> bytes:
         seen.st_ino, seen.st_size, seen.st_blocks, *(t[0] for t in times), *(t[1] for t in times),
         seen.st_mode, seen.st_nlink, seen.st_uid, seen.st_gid, seen.st_rdev & 0xFFFFFFFF, BLOCK, 0,
     )  # fmt: skip
+
+
+def attributes_of(number: int, mode: int) -> bytes:
+    """Attributes of a file that is nowhere."""
+    return _ATTR.pack(number, 0, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, BLOCK, 0)

@@ -1,4 +1,4 @@
-"""Slurm's twin: munged, slurmctld and one slurmd per node. Verified on Slurm 22.05.8."""
+"""Slurm's twin: munged, slurmctld and one slurmd per node. Verified on Slurm 22.05.8, 24.11.5 and 26.05.5."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ class Slurm:
         if plain:
             why = "without namespaces it could not be kept from other users of this machine"
         elif lacks := missing(spec):
-            why = (
-                f"not installed: {', '.join(sorted(lacks))} (apt-get install {' '.join(sorted(set(lacks.values())))})"
-            )
+            there = "" if spec.root == "/" else f"chroot {spec.root} "
+            packages = " ".join(sorted(set(lacks.values())))
+            why = f"not installed: {', '.join(sorted(lacks))} ({there}apt-get install {packages})"
         else:
             return spec, ()
         note = f"without accounting, so that limits of accounts and QoS do not hold and sacct knows nothing: {why}"

@@ -46,6 +46,7 @@ def slurm_conf(ground: Ground, *, munge: str, run: str, state: str, spool: str) 
         state=state,
         spool=spool,
         run=run,
+        preempt=_preemption(spec),
         nodes="\n".join(_node(ground, node) for node in spec.nodes),
         partitions="\n".join(_partition(row, ground.spec.accounting is not None) for row in partitions),
     )
@@ -78,6 +79,12 @@ def _accounting(ground: Ground) -> str:
         "AccountingStorageEnforce": accounting.enforce or "none",
     }
     return "\n".join(f"{name}={value}" for name, value in rows.items())
+
+
+def _preemption(spec: TwinSpec) -> str:
+    if not spec.preempt:
+        return "PreemptType=preempt/none"
+    return f"PreemptType=preempt/{spec.preempt}\nPreemptMode={spec.preempt_mode.upper()}"
 
 
 def _node(ground: Ground, node: Node) -> str:
@@ -121,6 +128,8 @@ def _partition(row: Partition, accounting: bool) -> str:
         MinNodes=row.min_nodes,
         MaxNodes=row.max_nodes,
         PriorityTier=row.priority,
+        # Without a word it would have the whole cluster's.
+        PreemptMode=row.preempt.upper(),
         AllowAccounts=allowed or None,
         DenyAccounts=None if allowed else ",".join(row.deny_accounts) or None,
         AllowGroups=",".join(row.allow_groups or ()) or None,

@@ -2,7 +2,7 @@
 
 sacctmgr needs half a second for a statement (Slurm writes each message in two parts, and the kernel holds the second
 back until the first is acknowledged), so what it filled is kept by a hash of its content. Verified on MariaDB 10.11
-and Slurm 22.05.8.
+with Slurm 22.05.8, and on MariaDB 11.8.9 with Slurm 24.11.5 and 26.05.5.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def server(data: str, socket_file: str, pid_file: str, *, user: str = "", init: 
         "--loose-innodb-flush-method=nosync",
         "--innodb-doublewrite=0",
         "--innodb-stats-persistent=0",
+        # On since MariaDB 11.6.2; slurmdbd 26.05 says that it ends where two transactions meet.
+        "--loose-innodb-snapshot-isolation=OFF",
     )
 
 
@@ -84,7 +86,7 @@ def configuration(port: int, user: str, run: str, munge: str, *, loopback_only: 
     """
     return "\n".join(
         (
-            "# Written by jido. Verified on Slurm 22.05.8.",
+            "# Written by jido. Verified on Slurm 22.05.8, 24.11.5 and 26.05.5.",
             "AuthType=auth/munge",
             f"AuthInfo=socket={munge}",
             "DbdHost=localhost",
@@ -193,7 +195,10 @@ def _fill(spec: TwinSpec, accounting: Accounting, room: Path) -> None:
     tables = _tables(spec)
     lines = tables.read_text("utf-8").splitlines() if tables else []
     create = [line for line in lines if line.startswith("CREATE TABLE IF NOT EXISTS proc ")]
-    (room / "init.sql").write_text("\n".join(("USE mysql;", *create, "")))
+    # slurmdbd makes its database when its first connection fails for want of one, and tries again on the same handle.
+    # A failed connection takes the handle's options along, and the client library of MariaDB 11.8.9 (3.4.10) then
+    # leaves its new limit of columns at 0: it refuses every result, and slurmdbd ends.
+    (room / "init.sql").write_text("\n".join((f"CREATE DATABASE {NAME};", "USE mysql;", *create, "")))
     (room / "munge.key").write_bytes(os.urandom(1024))
     (room / "munge.key").chmod(0o600)
     user = pwd.getpwuid(os.getuid()).pw_name
@@ -203,7 +208,7 @@ def _fill(spec: TwinSpec, accounting: Accounting, room: Path) -> None:
     (room / "slurmdbd.conf").chmod(0o600)
     (room / "slurm.conf").write_text(
         f"ClusterName=none\nSlurmctldHost=localhost\nSlurmUser={user}\nAuthInfo=socket={munge}\n"
-        "AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=localhost\n"
+        "AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=127.0.0.1\n"
         f"AccountingStoragePort={ports['slurmdbd']}\nAccountingStoragePass={munge}\n"
     )
     with contextlib.ExitStack() as stack:
@@ -242,8 +247,13 @@ class _Running:
     def __init__(self, spec: TwinSpec, room: Path, stack: contextlib.ExitStack) -> None:
         self._room, self._stack = room, stack
         # In the tree whose programs the twin runs, if that is another than this machine's own.
-        tree = ["bwrap", "--bind", spec.root, "/", "--dev", "/dev", "--proc", "/proc", "--bind", str(room), str(room)]
-        tree += ["--ro-bind", "/etc/passwd", "/etc/passwd", "--die-with-parent"]
+        # A minimal tree names no host, not even localhost; addresses do.
+        tree = [
+            "bwrap", "--die-with-parent", "--ro-bind", spec.root, "/", "--dev", "/dev", "--proc", "/proc",
+            "--tmpfs", "/tmp", "--tmpfs", "/run",  # noqa: S108
+            "--bind", str(room), str(room),
+            "--ro-bind", "/etc/passwd", "/etc/passwd",
+        ]  # fmt: skip
         self._prefix = [] if spec.root == "/" else tree
         self._env = {
             "PATH": _PATH, "LANG": "C.UTF-8", "HOME": str(room),
@@ -256,6 +266,8 @@ class _Running:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self._prefix, *argv],
                 env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                # slurmdbd 22.05.8 at times dumps core as it ends: not where the user stands.
+                cwd=self._room,
             )  # fmt: skip
         self._stack.callback(self.end, process)
         return process
