@@ -14,7 +14,7 @@ from jido.capacity.abilities import ability, known_models, of_features, sources
     [
         ("rtx3090", "GeForce RTX 3090", (24,), "bridge"),
         ("NVIDIA GeForce RTX 3090", "GeForce RTX 3090", (24,), "bridge"),
-        ("nvidia_geforce_rtx_2080_ti", "GeForce RTX 2080 Ti", (11,), "bridge"),
+        ("nvidia_geforce_rtx_2080_ti", "GeForce RTX 2080 Ti", (11,), ""),
         ("a100", "NVIDIA A100", (40, 80), ""),
         ("NVIDIA A100-SXM4-80GB", "NVIDIA A100 SXM", (80,), "yes"),
         ("A100_80G_PCIe", "NVIDIA A100", (80,), ""),
@@ -57,6 +57,8 @@ def test_every_row_names_its_sources_and_can_be_found(one: object) -> None:
     assert isinstance(one, Ability)
     assert all(sources(one))
     assert all(ability(name) == one for name in one.names)
+    # What no source confirms is not claimed.
+    assert not any(getattr(one, fact) for fact in one.unverified)
     # bf16 came with 8.0, fp8 with 8.9.
     if one.capability:
         major, minor = map(int, one.capability.split("."))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from jido.api import capacity, probing
-from jido.api import twins as api
 from jido.api.cluster import Cluster
 from jido.capacity.places import Request
 from jido.capacity.usable import Pool
@@ -18,11 +16,9 @@ from jido.model.command import Command, Reply
 from jido.model.limits import Access
 from jido.transports.openssh import OpenSSH
 from jido.twins import processes
+from real_twins import ACCOUNTING, brought_up
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("capacity")]
-
-_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
-_NEEDED = ("munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "sshd", "bwrap")
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +27,19 @@ def jido_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def brought_up(jido_home: Path) -> Iterator[str]:
-    missing = [program for program in _NEEDED if not shutil.which(program, path=_PATH)]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+def twin(jido_home: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JIDO_HOME", str(jido_home))
-        api.up("ariel")
-        yield "ariel"
-        patch.setenv("JIDO_HOME", str(jido_home))
-        api.down("ariel")
+        with brought_up("ariel", *ACCOUNTING) as name:
+            yield name
+            # The tests had homes of their own.
+            patch.setenv("JIDO_HOME", str(jido_home))
 
 
 @pytest.fixture
-def ariel(brought_up: str) -> Iterator[Cluster]:
-    cluster = Cluster(brought_up)
-    probing.probe(brought_up)
+def ariel(twin: str) -> Iterator[Cluster]:
+    cluster = Cluster(twin)
+    probing.probe(twin)
     yield cluster
     there(cluster, "scancel", "-u", "student")
     assert processes.until(lambda: not there(cluster, "squeue", "-h").text.strip(), within=20)

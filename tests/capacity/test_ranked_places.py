@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from clusters import A100, BATCH, FREE, ONE_GPU, THREE, G, cluster, idle, node, with_job
 
 from jido.capacity.places import Place, Request, check, places, ranked
 from jido.errors import InputError
@@ -11,6 +10,7 @@ from jido.model.facts import known
 from jido.model.limits import Access, Limits
 from jido.model.map import Bytes, Gpu, Map, Partition, Seconds
 from jido.model.seen import Device, NodeSeen
+from small_clusters import A100, BATCH, FREE, ONE_GPU, THREE, G, cluster, idle, node, with_job
 
 
 def best(map_: Map, **wanted: object) -> Place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from clusters import A100, BATCH, FREE, ONE_GPU, RTX, THREE, G, cluster, idle, node, with_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from jido.capacity.usable import Pool, together, usable
 from jido.model.facts import unknown
 from jido.model.limits import VERDICTS, Access, Limits
 from jido.model.map import Gpu, Map, NodeNow, Partition, QueuedJob
+from small_clusters import A100, BATCH, FREE, ONE_GPU, RTX, THREE, G, cluster, idle, node, with_job
 
 
 def pool(map_: Map, model: str = "rtx3090", partition: str = "batch") -> Pool:

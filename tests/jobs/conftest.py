@@ -12,7 +12,8 @@ import pytest
 
 from jido.config import places
 from jido.engines.process import Process
-from jido.jobs.ledger import Ledger, Run
+from jido.jobs.ledger import Ledger
+from jido.jobs.runs import Run
 from jido.jobs.submit import Draft, draft, submit
 from jido.model.command import Command
 from jido.model.job import JobSpec, Resources

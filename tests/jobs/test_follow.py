@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from tests.jobs.conftest import Site, until
 from jido.engines.process import Process
 from jido.errors import SchedulerDown
 from jido.jobs import follow as following
-from jido.jobs.follow import Log, Note, Stands, follow
-from jido.jobs.ledger import Run
+from jido.jobs.follow import Happening, Log, Note, Stands, follow
+from jido.jobs.runs import Run
 from jido.model.command import Ask
 from jido.model.job import Sighting, State
 from jido.testing.sshd import Server
@@ -21,8 +22,12 @@ from jido.transports.base import ask
 
 
 def told(site: Site, run: Run, offset: int = 0) -> tuple[bytes, list[State], list[str]]:
+    return sorted_out(follow(site.transport, site.engine, site.ledger, run, offset=offset))
+
+
+def sorted_out(happenings: Iterable[Happening]) -> tuple[bytes, list[State], list[str]]:
     log, states, notes = b"", [], []
-    for happening in follow(site.transport, site.engine, site.ledger, run, offset=offset):
+    for happening in happenings:
         match happening:
             case Log(data):
                 log += data
@@ -75,14 +80,20 @@ def test_a_connection_cut_in_mid_follow_is_made_again_and_nothing_is_lost(
     site, gate = site_over_ssh, tmp_path / "gate"
     os.mkfifo(gate)
     run = site.submit("sh", "-c", f"seq 1000; read -r go <'{gate}'; seq 1001 2000")
-    result: list[tuple[bytes, list[State], list[str]]] = []
-    thread = threading.Thread(target=lambda: result.append(told(site, run)))
+    heard: list[Happening] = []
+
+    def listen() -> None:
+        for happening in follow(site.transport, site.engine, site.ledger, run):
+            heard.append(happening)
+
+    thread = threading.Thread(target=listen)
     thread.start()
-    until(lambda: Path(site.workspace.log(run.name)).exists() and "1000" in site.log(run))
+    # It is the follower that must have begun to hear before the line is cut.
+    until(lambda: any(isinstance(one, Log) and b"1000" in one.data for one in heard))
     own_sshd.cut()
     gate.write_text("go\n")
     thread.join(30)
-    [(log, states, notes)] = result
+    log, states, notes = sorted_out(heard)
     assert log == b"".join(b"%d\n" % n for n in range(1, 2001))
     assert states[-1] is State.DONE
     assert any("trying again" in note for note in notes)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from jido.errors import JidoError, NotFound
-from jido.jobs.ledger import Ledger, Run
+from jido.jobs.ledger import Ledger
+from jido.jobs.runs import Run
 from jido.model.job import JobSpec, Sighting, State
 
 WRITER = """
@@ -125,3 +126,36 @@ def test_a_file_that_is_no_ledger_is_a_clear_error_and_stays_as_it_is(tmp_path: 
         Ledger(file).count()
     assert str(file) in error.value.what
     assert file.read_bytes() == b"this is not SQLite" * 100
+
+
+def test_what_ps_asks_does_not_grow_with_the_runs_there_ever_were(tmp_path: Path) -> None:
+    def steps(ended: int) -> dict[str, int]:
+        """Instructions of SQLite's machine that each question takes."""
+        ledger = Ledger(tmp_path / f"{ended}.db")
+        write(ledger, "open")
+        db = ledger._db
+        columns = [row["name"] for row in db.execute("PRAGMA table_info(runs)") if row["name"] != "number"]
+        varied = {"token": "'t' || value", "name": "'n' || value", "job": "value", "state": "'done'", "settled": "1"}
+        values = ", ".join(varied.get(column, column) for column in columns)
+        many = f"WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s LIMIT {ended})"
+        db.execute(f"{many} INSERT INTO runs ({', '.join(columns)}) SELECT {values} FROM runs, s")
+        assert ledger.count() == ended + 1
+        taken = {}
+        for name, question in {
+            "recent": lambda: ledger.recent(20),
+            "recent on": lambda: ledger.recent(20, "c"),
+            "unsettled": lambda: ledger.unsettled(),
+            "unsettled on": lambda: ledger.unsettled("c"),
+            "last": lambda: ledger.find("last"),
+            "by name": lambda: ledger.find("n7"),
+            "by job": lambda: ledger.find("c:7"),
+        }.items():
+            count = [0]
+            db.set_progress_handler(lambda count=count: count.__setitem__(0, count[0] + 1), 1)
+            assert question()
+            db.set_progress_handler(None, 0)
+            taken[name] = count[0]
+        ledger.close()
+        return taken
+
+    assert steps(5000) == steps(50)

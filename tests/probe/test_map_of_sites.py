@@ -182,7 +182,9 @@ def test_an_installed_client_is_evidence_and_no_type() -> None:
 
 def test_without_any_scheduler_the_engine_is_absent_and_with_a_failed_look_unknown() -> None:
     assert mapped(LUSTRE).scheduling.engine.state == "absent"
-    assert mapped(LUSTRE | {"slurm/where": LATE}).scheduling.engine.state == "unknown"
+    unasked = mapped(LUSTRE | {"slurm/where": LATE}).scheduling.engine
+    assert (unasked.state, unasked.by) == ("unknown", "slurm/where")
+    assert mapped(LUSTRE | {"pbs/version": LATE}).scheduling.engine.by == "pbs/version"
 
 
 def test_an_engine_that_a_person_named_is_taken() -> None:

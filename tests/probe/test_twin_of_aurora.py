@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,22 +19,15 @@ from jido.model.nodeset import expand
 from jido.probe.diff import changes
 from jido.transports.openssh import OpenSSH
 from jido.twins import processes
+from real_twins import brought_up
 
 pytestmark = pytest.mark.twin
-
-_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 @pytest.fixture
 def aurora() -> Iterator[str]:
-    missing = [p for p in ("munged", "slurmctld", "slurmd", "sshd", "bwrap") if not shutil.which(p, path=_PATH)]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    api.up("aurora")
-    try:
-        yield "aurora"
-    finally:
-        api.down("aurora")
+    with brought_up("aurora") as name:
+        yield name
 
 
 def nodes(map_: Map) -> dict[str, tuple[int, int | None, list[tuple[int, str | None]]]]:

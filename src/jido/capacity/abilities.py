@@ -21,20 +21,22 @@ class Ability(msgspec.Struct, frozen=True, kw_only=True):
         names: As schedulers type it.
         memory: GiB of each variant.
         capability: NVIDIA's compute capability; empty where there is none.
-        bf16: Whether its tensor cores take bfloat16.
-        fp8: Whether its tensor cores take 8-bit floats.
-        nvlink: ``yes``, ``bridge`` (two cards may be joined) or ``no``; empty where the board decides.
+        bf16: Whether its tensor cores take bfloat16; None where no source was clear.
+        fp8: Whether its tensor cores take 8-bit floats; None where no source was clear.
+        nvlink: ``yes``, ``bridge`` (two cards may be joined) or ``no``; empty where the board decides or nobody told.
         source: Keys of the data file's sources.
+        unverified: Facts that none of these confirms, which are not claimed.
     """
 
     model: str
     names: tuple[str, ...] = ()
     memory: tuple[int, ...] = ()
     capability: str = ""
-    bf16: bool
-    fp8: bool
+    bf16: bool | None = None
+    fp8: bool | None = None
     nvlink: str = ""
     source: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
 
     @property
     def least_memory(self) -> int | None:

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from jido.capacity.abilities import Ability, ability, of_features
+from jido.capacity.ahead import closed
 from jido.model.capacity import by_node, takes_jobs
 from jido.model.map import Gpu, Map, NodeGroup, NodeNow
 
 # What a GPU needs beside it to be of any use to a job.
 LEAST_CPUS = 1
 LEAST_MEMORY = 1024**3
+# The shortest job that a scheduler takes, for looks that name no length.
+SHORTEST = 60.0
 SMALLEST = "its model's smallest variant"
 
 
@@ -26,6 +29,7 @@ class Stock(msgspec.Struct, frozen=True):
         free: Not handed out; None where the scheduler did not tell.
         at_hand: Those of the free ones that a job could get: the node takes jobs and has CPUs and memory for them.
         why_not: Why the others of the free ones are of no use.
+        set_aside: Whether that is because the job would run into a reservation.
         memory: Bytes each, as far as it is known.
         memory_by: Where that comes from.
         ability: What the model can do; None where it is not known.
@@ -37,30 +41,35 @@ class Stock(msgspec.Struct, frozen=True):
     free: int | None
     at_hand: int
     why_not: str = ""
+    set_aside: bool = False
     memory: int | None = None
     memory_by: str = ""
     ability: Ability | None = None
 
 
-def stocks(map_: Map, *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY) -> dict[str, list[Stock]]:
+def stocks(
+    map_: Map, *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY, length: float = SHORTEST
+) -> dict[str, list[Stock]]:
     """The GPUs of each node that has any.
 
     Args:
         map_: The map.
         cpus: CPUs that must go with each GPU.
         memory: Bytes of the node's memory that must go with each GPU.
+        length: Seconds that the job takes, which must end before the node is set aside for others.
     """
+    aside = closed(map_, length)
     now = {node.name: node for node in map_.now.nodes.value or ()}
     drivers = _drivers(map_)
     return {
-        name: list(_of_node(name, group, now.get(name), drivers.get(name, {}), cpus, memory))
+        name: list(_of_node(name, group, now.get(name), drivers.get(name, {}), cpus, memory, aside.get(name, "")))
         for name, group in by_node(map_).items()
         if group.gpus
     }
 
 
 def _of_node(
-    name: str, group: NodeGroup, now: NodeNow | None, driver: Mapping[str, int], cpus: int, memory: int
+    name: str, group: NodeGroup, now: NodeNow | None, driver: Mapping[str, int], cpus: int, memory: int, aside: str
 ) -> Iterator[Stock]:
     typed = {gpu.model for gpu in group.gpus}
     for gpu in group.gpus:
@@ -83,7 +92,10 @@ def _of_node(
         used = _used(gpu, group, now)
         free = max(0, gpu.count - used)
         at_hand, why = _at_hand(free, group, now, cpus, memory)
-        yield msgspec.structs.replace(kind, free=free, at_hand=at_hand, why_not=why)
+        if at_hand and aside:
+            yield msgspec.structs.replace(kind, free=free, why_not=aside, set_aside=True)
+        else:
+            yield msgspec.structs.replace(kind, free=free, at_hand=at_hand, why_not=why)
 
 
 def _used(gpu: Gpu, group: NodeGroup, now: NodeNow) -> int:

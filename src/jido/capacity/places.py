@@ -9,8 +9,9 @@ from typing import Literal
 import msgspec
 
 from jido.capacity.abilities import GIB, Ability
+from jido.capacity.bounds import Left, left
 from jido.capacity.kinds import LEAST_CPUS, LEAST_MEMORY, SMALLEST, Stock, stocks
-from jido.capacity.usable import left, members, verdicts
+from jido.capacity.usable import members, verdicts
 from jido.errors import InputError, nearest
 from jido.model.limits import Access
 from jido.model.map import Map, Partition
@@ -27,7 +28,8 @@ class Request(msgspec.Struct, frozen=True):
     """What is looked for.
 
     Attributes:
-        gpus: GPUs on one node.
+        gpus: GPUs on each node.
+        nodes: Nodes, each with so many GPUs.
         memory: Bytes that each must have; None is any.
         model: The scheduler's GPU type; None is any.
         needs: Of `NEEDS`, or a compute capability from which on, as ``8.6``.
@@ -43,6 +45,7 @@ class Request(msgspec.Struct, frozen=True):
     time: int | None = None
     cpus_per_gpu: int | None = None
     memory_per_gpu: int | None = None
+    nodes: int = 1
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -55,6 +58,7 @@ class Place(msgspec.Struct, frozen=True):
         named: As its maker calls it.
         when: ``now`` (nothing known stands against it), ``later`` (it fits, and is taken), ``not known`` or ``no``.
         why: What stands against it; empty for now.
+        held_by: What a later start waits for: ``limit`` (of mine, or shared), ``nodes`` or ``reservation``.
         rests_on: What the verdict rests on: ``declared``, ``verified`` or ``estimated``.
         memory: Bytes of each GPU; None where not known.
         memory_by: Where that comes from.
@@ -74,6 +78,7 @@ class Place(msgspec.Struct, frozen=True):
     when: Literal["now", "later", "not known", "no"]
     named: str = ""
     why: str = ""
+    held_by: Literal["", "limit", "nodes", "reservation"] = ""
     rests_on: Literal["", "declared", "verified", "estimated"] = ""
     memory: int | None = None
     memory_by: str = ""
@@ -95,6 +100,8 @@ def check(wanted: Request) -> None:
     """
     if wanted.gpus < 1:
         raise InputError(f"{wanted.gpus} GPUs are nothing to look for", hint="--gpus is a whole number from 1")
+    if wanted.nodes < 1:
+        raise InputError(f"{wanted.nodes} nodes are nothing to look for", hint="--nodes is a whole number from 1")
     for need in wanted.needs:
         if need not in NEEDS and not re.fullmatch(r"\d{1,2}\.\d", need):
             hint = f"{nearest(need, NEEDS)} or a compute capability from which on, as 8.6"
@@ -110,18 +117,18 @@ def places(map_: Map, wanted: Request) -> list[Place]:
     """
     access = verdicts(map_)
     # Most partitions have the same defaults: each pair of them is counted once.
-    by_need: dict[tuple[int, int], dict[str, list[Stock]]] = {}
+    by_need: dict[tuple[int, int, float], dict[str, list[Stock]]] = {}
     found: list[Place] = []
     for partition in map_.scheduling.partitions.value or (Partition(""),):
-        need = _beside(partition, wanted)
+        row = access.get(partition.name, Access("", "open"))
+        need = (*_beside(partition, wanted), _length(partition, row, wanted))
         if need not in by_need:
-            by_need[need] = stocks(map_, cpus=need[0], memory=need[1])
+            by_need[need] = stocks(map_, cpus=need[0], memory=need[1], length=need[2])
         at = by_need[need]
         # Without partitions (jido's own queue) whoever is there may use all of it.
         names = members(partition) if partition.name else tuple(at)
         here = [one for name in names for one in at.get(name, ())]
-        row = access.get(partition.name, Access("", "open"))
-        for place in _of_partition(map_, partition, row, here, wanted):
+        for place in _of_partition(map_, partition, row, here, wanted, need[0]):
             found.append(msgspec.structs.replace(place, cpus_per_gpu=need[0], memory_per_gpu=need[1]))
     return found
 
@@ -135,6 +142,15 @@ def _beside(partition: Partition, wanted: Request) -> tuple[int, int]:
     if not memory and partition.default_memory_per_node:
         memory = partition.default_memory_per_node // wanted.gpus
     return cpus, int(memory or LEAST_MEMORY)
+
+
+def _length(partition: Partition, row: Access, wanted: Request) -> float:
+    """Seconds that the job is given: as asked for, else what the partition gives to who names none."""
+    longest = row.up_to.wall if row.up_to.wall is not None else partition.max_time
+    for seconds in (wanted.time, partition.default_time, longest):
+        if seconds is not None:
+            return float(seconds)
+    return float("inf")
 
 
 def ranked(found: list[Place]) -> list[Place]:
@@ -154,7 +170,7 @@ def ranked(found: list[Place]) -> list[Place]:
 
 
 def _of_partition(
-    map_: Map, partition: Partition, row: Access, here: list[Stock], wanted: Request
+    map_: Map, partition: Partition, row: Access, here: list[Stock], wanted: Request, cpus: int
 ) -> Iterator[Place]:
     for model in dict.fromkeys(one.model for one in here):
         own = [one for one in here if one.model == model]
@@ -174,9 +190,10 @@ def _of_partition(
             longest=row.up_to.wall if row.up_to.wall is not None else partition.max_time,
             at=map_.now.at,
         )
-        never = _never(partition, row, model, own, wanted)
+        never = _never(partition, row, model, own, wanted, cpus)
         doubts = _doubts(first, row, own, wanted)
-        gone = left(row, partition, map_.now.queue.value or (), model, queue_known=map_.now.queue.is_known)
+        rest = left(map_, row, partition, model)
+        most, spent = _may_have(rest, wanted, cpus)
         if never:
             yield msgspec.structs.replace(made, when="no", why=never)
         elif doubts:
@@ -184,28 +201,60 @@ def _of_partition(
         elif row.verdict == "down":
             # Nobody was asked whether I may use it.
             yield msgspec.structs.replace(made, when="not known", why=row.words or "the partition is down")
-        elif gone.gpus is not None and gone.gpus < wanted.gpus:
-            yield msgspec.structs.replace(made, when="later", why=gone.why)
-        elif jobs := sum(one.at_hand // wanted.gpus for one in own):
-            most = jobs if gone.gpus is None else gone.gpus // wanted.gpus
-            yield msgspec.structs.replace(made, usable=min(jobs, most))
+        elif most == 0:
+            yield msgspec.structs.replace(
+                made, when="later" if rest.told else "not known", why=spent, held_by="limit" if rest.told else ""
+            )
+        elif jobs := _at_once([one.at_hand // wanted.gpus for one in own], wanted.nodes):
+            yield msgspec.structs.replace(made, usable=jobs if most is None else min(jobs, most))
         elif any(one.free is None for one in own) and not any(one.free for one in own):
             yield msgspec.structs.replace(made, when="not known", why="the state of its nodes is not known")
         else:
-            yield msgspec.structs.replace(made, when="later", why=_busy(own, wanted))
+            why, held = _busy(own, wanted)
+            yield msgspec.structs.replace(made, when="later", why=why, held_by=held)
 
 
-def _busy(own: list[Stock], wanted: Request) -> str:
+def _may_have(rest: Left, wanted: Request, cpus: int) -> tuple[int | None, str]:
+    """How many such jobs my limits leave me now, None for no bound, and which limit it is."""
+    each = wanted.gpus * wanted.nodes
+    jobs = [(rest.gpus // each, rest.why)] if rest.gpus is not None else []
+    jobs += [(rest.cpus // (each * cpus), rest.why_cpus)] if rest.cpus is not None else []
+    return min(jobs, default=(None, ""))
+
+
+def _at_once(slots: list[int], nodes: int) -> int:
+    """How many jobs over so many different nodes each could begin at once, on nodes that have room for so many."""
+    # So many begin together if, with no node in the same job twice, there are enough slots in all.
+    least, most = 0, sum(slots) // nodes
+    while least < most:
+        middle = (least + most + 1) // 2
+        if sum(min(one, middle) for one in slots) >= middle * nodes:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _busy(own: list[Stock], wanted: Request) -> tuple[str, Literal["nodes", "reservation"]]:
     free = sum(one.free or 0 for one in own)
     if not free:
-        return "all of them are handed out"
+        return "all of them are handed out", "nodes"
+    # Without what is set aside ahead it would fit now.
+    would = [one.free or 0 if one.set_aside else one.at_hand for one in own]
+    if _at_once([count // wanted.gpus for count in would], wanted.nodes):
+        return next(one.why_not for one in own if one.set_aside), "reservation"
+    if wanted.nodes > 1:
+        fit = sum(one.at_hand >= wanted.gpus for one in own)
+        what = _many(wanted.gpus, "free GPU")
+        has = "has" if fit < 2 else "have"
+        return f"{fit or 'none'} of its nodes {has} {what} with CPUs and memory beside them", "nodes"
     most = max(own, key=lambda one: one.free or 0)
     if (most.free or 0) < wanted.gpus:
-        return f"no node has {wanted.gpus} free, the most is {most.free}"
-    return most.why_not or f"no node has {wanted.gpus} free with CPUs and memory beside them"
+        return f"no node has {wanted.gpus} free, the most is {most.free}", "nodes"
+    return most.why_not or f"no node has {wanted.gpus} free with CPUs and memory beside them", "nodes"
 
 
-def _never(partition: Partition, row: Access, model: str, own: list[Stock], wanted: Request) -> str:
+def _never(partition: Partition, row: Access, model: str, own: list[Stock], wanted: Request, cpus: int) -> str:
     """Why it cannot run there, however long one waits; empty when nothing known stands against it."""
     if row.verdict in ("no access", "refused"):
         return row.words or row.verdict
@@ -214,15 +263,23 @@ def _never(partition: Partition, row: Access, model: str, own: list[Stock], want
     longest = row.up_to.wall if row.up_to.wall is not None else partition.max_time
     if wanted.time is not None and longest is not None and wanted.time > longest:
         return f"a job may take {human_duration(longest)} there"
-    if partition.min_nodes > 1:
+    if partition.min_nodes > wanted.nodes:
         return f"it takes jobs from {partition.min_nodes} nodes on"
+    widest = _least(partition.max_nodes, row.up_to.nodes)
+    if widest is not None and widest < wanted.nodes:
+        return f"a job may have {_many(widest, 'node')} there"
     most = max(one.count for one in own)
     if most < wanted.gpus:
         return f"no node of it has more than {most}"
+    if (enough := sum(one.count >= wanted.gpus for one in own)) < wanted.nodes:
+        return f"{enough} of its nodes {'has' if enough == 1 else 'have'} {_many(wanted.gpus, 'GPU')}"
     bounds = [row.up_to.gpus, row.up_to.gpu_models.get(model), row.per_user.gpus, row.per_user.gpu_models.get(model)]
-    bound = min((one for one in bounds if one is not None), default=None)
-    if bound is not None and bound < wanted.gpus:
+    bound = _least(*bounds)
+    if bound is not None and bound < wanted.gpus * wanted.nodes:
         return f"you may have {bound} there at a time"
+    bound = _least(row.up_to.cpus, row.per_user.cpus)
+    if bound is not None and bound < cpus * wanted.gpus * wanted.nodes:
+        return f"you may have {_many(bound, 'CPU')} there at a time, and it takes {cpus} with each GPU"
     if wanted.memory is not None and not any(_may_hold(one, wanted.memory) for one in own):
         return f"its GPUs have {human_size(max(one.memory or 0 for one in own))}"
     for need in wanted.needs:
@@ -269,6 +326,14 @@ def _has(one: Ability, need: str) -> bool | None:
     if not one.capability:
         return None
     return _version(one.capability) >= _version(need)
+
+
+def _least(*bounds: int | None) -> int | None:
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _version(text: str) -> tuple[int, ...]:

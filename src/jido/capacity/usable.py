@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
 
+from jido.capacity.bounds import Left, left
 from jido.capacity.kinds import LEAST_CPUS, LEAST_MEMORY, Stock, stocks
 from jido.errors import InputError
-from jido.model.limits import NO_LIMITS, Access, Limits
-from jido.model.map import Map, Partition, QueuedJob
+from jido.model.limits import Access, Limits
+from jido.model.map import Map, Partition
 from jido.model.nodeset import expand
 
 
@@ -46,20 +47,6 @@ class Pool(msgspec.Struct, frozen=True):
     rests_on: str = ""
 
 
-class Left(msgspec.Struct, frozen=True):
-    """How much more I may have in a partition now.
-
-    Attributes:
-        gpus: GPUs; None is no bound.
-        cpus: CPUs; None is no bound.
-        why: The bound in words.
-    """
-
-    gpus: int | None = None
-    cpus: int | None = None
-    why: str = ""
-
-
 def members(partition: Partition) -> tuple[str, ...]:
     """The nodes behind a partition; none where their names cannot be read."""
     return _expanded(partition.nodes)
@@ -93,7 +80,6 @@ def usable(map_: Map, *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY) -> 
     """
     at = stocks(map_, cpus=cpus, memory=memory)
     access = verdicts(map_)
-    jobs = map_.now.queue.value or ()
     partitions = map_.scheduling.partitions.value
     if partitions is None:
         # Without partitions (jido's own queue) whoever is there may use all of it.
@@ -102,10 +88,7 @@ def usable(map_: Map, *, cpus: int = LEAST_CPUS, memory: int = LEAST_MEMORY) -> 
     for partition in partitions:
         row = access[partition.name]
         here = [one for name in members(partition) for one in at.get(name, ())]
-        lefts = {
-            model: left(row, partition, jobs, model, queue_known=map_.now.queue.is_known)
-            for model in dict.fromkeys(one.model for one in here)
-        }
+        lefts = {model: left(map_, row, partition, model) for model in dict.fromkeys(one.model for one in here)}
         found += _pools(partition.name, here, row, lefts)
     return found
 
@@ -152,52 +135,6 @@ def _bound(pool: Pool) -> bool:
     return any(why.startswith("beyond") for why in pool.not_usable)
 
 
-def left(row: Access, partition: Partition, jobs: Iterable[QueuedJob], model: str, *, queue_known: bool) -> Left:
-    """How many more GPUs of a model I may have in a partition, with what I have already.
-
-    Whatever is not known is taken against me: a job of mine that does not tell its GPUs leaves none.
-
-    Args:
-        row: The verdict on the partition.
-        partition: The partition.
-        jobs: My queue.
-        model: The GPU model.
-        queue_known: Whether my queue is known at all.
-    """
-    bounds = row.per_user
-    if bounds == NO_LIMITS and row.up_to == NO_LIMITS:
-        return Left()
-    # A bound of the QoS, of the account or of the partition's own QoS: any of them is shared by these.
-    mine = [
-        job
-        for job in jobs
-        if job.state not in ("pending", "queued")
-        and (job.qos == row.qos or job.account == row.account or job.partition == partition.name)
-    ]
-    limit = _least(bounds.gpus, bounds.gpu_models.get(model), row.up_to.gpus if row.up_to.gpus == 0 else None)
-    cpus = None if bounds.cpus is None else max(0, bounds.cpus - sum(job.cpus for job in mine))
-    if bounds.jobs is not None and len(mine) >= bounds.jobs:
-        return Left(0, cpus, f"beyond your limit of {_many(bounds.jobs, 'running job')}")
-    if limit is None:
-        return Left(None, cpus, "beyond your limit of CPUs" if cpus is not None else "")
-    what = _many(limit, f"{model or ''} GPU".strip() if model in bounds.gpu_models else "GPU")
-    if not queue_known:
-        return Left(0, cpus, f"beyond your limit of {what} for all that is known: your queue is not")
-    untold = [job.id for job in mine if job.gpus is None]
-    if untold:
-        return Left(0, cpus, f"beyond your limit of {what} for all that is known: job {untold[0]} tells no GPUs")
-    has = sum(job.gpus or 0 for job in mine)
-    return Left(max(0, limit - has), cpus, f"beyond your limit of {what}" + (f" ({has} in use)" if has else ""))
-
-
-def _least(*bounds: int | None) -> int | None:
-    return min((bound for bound in bounds if bound is not None), default=None)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
-
-
 def _pools(partition: str, here: Sequence[Stock], row: Access, lefts: Mapping[str, Left]) -> list[Pool]:
     out = []
     for model in dict.fromkeys(one.model for one in here):
@@ -240,7 +177,8 @@ def _bounded(
         return 0, 0
     count = min([at_hand, *(bound for bound in (left_.gpus, left_.cpus) if bound is not None)])
     if count < at_hand:
-        reasons[left_.why] = at_hand - count
+        by_gpus = left_.gpus is not None and left_.gpus == count
+        reasons[left_.why if by_gpus else left_.why_cpus] = at_hand - count
     most = max((one.at_hand for one in own), default=0)
     bounds: Limits = row.up_to
     per_job = [bound for bound in (bounds.gpus, bounds.gpu_models.get(own[0].model)) if bound is not None]

@@ -98,8 +98,11 @@ def spec_of(
         argv=command,
         resources=Resources(**fields),
         env={**project.env.set, **table.env, **said.get("env", {})},
-        requirements=project.env.requirements or None,
         stage=tuple(said.get("stage") or table.stage),
+        launch=said.get("launch") or table.launch,
+        warn=parse_duration(warn) if (warn := pick("warn")) is not None else None,
+        warn_signal=said.get("warn_signal") or table.warn_signal,
+        resume=pick("resume") or 0,
     )
 
 

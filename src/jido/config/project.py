@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from jido.config.requirements import kind_of
 from jido.config.toml_lines import key_lines
 from jido.errors import ConfigError, InputError, nearest
 from jido.model.units import parse_duration, parse_size
@@ -45,11 +46,14 @@ class EnvTable(_Table, frozen=True):
     """``[env]``: what the code needs around it.
 
     Attributes:
-        requirements: A pip requirements file in the code; empty builds no environment.
+        requirements: The file in the code that says what is needed: ``requirements.txt``, ``uv.lock``,
+            ``pyproject.toml`` or ``environment.yml``; empty builds no environment.
         wheels: A folder in the code with wheels, for compute nodes without internet
             (``pip --no-index --find-links``); empty asks the package index.
         python: The interpreter the environment is made from.
         modules: Environment modules loaded first.
+        image: A container image that the command is executed in: an address (``docker://...``) to be fetched once, or
+            a file, relative to the code or absolute on the cluster.
         set: Variables for every job.
     """
 
@@ -57,7 +61,18 @@ class EnvTable(_Table, frozen=True):
     wheels: str = ""
     python: str = "python3"
     modules: tuple[str, ...] = ()
+    image: str = ""
     set: dict[str, str] = {}
+
+    @property
+    def kind(self) -> str:
+        """What makes its environment: ``pip``, ``project``, ``conda``, ``image``; empty where nothing does."""
+        return "image" if self.image else kind_of(self.requirements) if self.requirements else ""
+
+    @property
+    def interpreter(self) -> str:
+        """What Python is called in a run's command."""
+        return "python3" if self.image else "python" if self.requirements else self.python
 
 
 class ClusterTable(_Table, frozen=True):
@@ -94,6 +109,10 @@ class JobTable(_Table, frozen=True):
         time: Limit, ``2h`` or ``6-00:00:00``.
         nodes: Nodes.
         tasks: Tasks per node.
+        launch: How several processes are started: ``tasks``, ``torchrun``, ``mpi`` or ``none``.
+        warn: How long before the time limit its processes are warned, ``2m``.
+        warn_signal: What those that handle it are sent: ``USR1``, ``USR2``, ``TERM``, ``INT``, ``HUP``, ``none``.
+        resume: How often it may go on in another attempt.
         partition: Partition or queue.
         account: Account to charge.
         qos: QoS.
@@ -114,6 +133,10 @@ class JobTable(_Table, frozen=True):
     time: str | None = None
     nodes: int | None = None
     tasks: int | None = None
+    launch: str = ""
+    warn: str | None = None
+    warn_signal: str = ""
+    resume: int | None = None
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
@@ -166,10 +189,11 @@ _GROUPS: dict[str, type[_Table]] = {"jobs": JobTable, "clusters": ClusterTable}
 # What a field of text has to say besides being text; a bare number is refused because its unit would be guessed.
 _NOTATIONS = {
     "time": (parse_duration, 'a duration as text: "2h", "90m" or "6-00:00:00"'),
+    "warn": (parse_duration, 'a duration as text: "2m" or "90s"'),
     "memory": (parse_size, 'a size as text: "29G"'),
     "memory_per_gpu": (parse_size, 'a size as text: "29G"'),
 }
-_AT_LEAST = {"gpus": 0, "cpus": 1, "cpus_per_gpu": 1, "nodes": 1, "tasks": 1}
+_AT_LEAST = {"gpus": 0, "cpus": 1, "cpus_per_gpu": 1, "nodes": 1, "tasks": 1, "resume": 0}
 
 
 def find(start: Path) -> Project:
@@ -246,6 +270,7 @@ class _Reader:
                     hint = f"write [{key}.NAME] on a line of its own, with {name} below it"
                     raise self.wrong((key, name), f"{dotted((key, name))} must be a table", hint)
                 groups[key][name] = self.table((key, name), inner, _GROUPS[key])
+        self.agree(raw.get("env", {}))
         head = tables.get("project", ProjectTable())
         folder = self.file.parent
         name = head.name or folder_name(folder.name)
@@ -265,6 +290,28 @@ class _Reader:
             jobs=groups["jobs"],
             clusters=groups["clusters"],
         )
+
+    def agree(self, env: dict[str, Any]) -> None:
+        """Refuse an ``[env]`` whose keys contradict each other."""
+        said = [key for key in ("image", "requirements", "wheels", "python") if env.get(key)]
+        if said[:1] == ["image"] and said[1:]:
+            hint = f"take {said[1]} out, or image; what an image lacks is built into the image"
+            raise self.wrong(("env", said[1]), f"env.image and env.{said[1]} contradict each other", hint)
+        if "requirements" not in said:
+            return
+        path = ("env", "requirements")
+        try:
+            kind = kind_of(env["requirements"])
+        except InputError as error:
+            raise self.wrong(path, error.what, error.hint) from error
+        if kind == "conda" and (others := [key for key in said if key in ("wheels", "python")]):
+            hint = f"take {others[0]} out: " + (
+                "write python=3.11 or its like among the dependencies of the environment file"
+                if others[0] == "python"
+                else "conda brings its packages itself; for wheels use a requirements.txt"
+            )
+            what = f"env.{others[0]} contradicts env.requirements, which conda builds from"
+            raise self.wrong(("env", others[0]), what, hint)
 
     def unknown(self, path: tuple[str, ...], valid: list[str]) -> ConfigError:
         suggestion = nearest(path[-1], valid)

@@ -11,15 +11,18 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import IO
 
 import msgspec
 
 from jido.engines.base import Engine
 from jido.errors import ConnectionLost, SchedulerDown, TransportError, Unreachable
-from jido.jobs.ledger import Ledger, Run
-from jido.jobs.status import from_exit, refresh
+from jido.jobs.evidence import from_exit
+from jido.jobs.ledger import Ledger
+from jido.jobs.pace import Pace
+from jido.jobs.runs import Run
+from jido.jobs.status import refresh
 from jido.model.command import Command
 from jido.model.job import State
 from jido.transports.base import Live, Transport
@@ -91,6 +94,7 @@ def follow(
     offset: int = 0,
     logs: bool = True,
     until: float | None = None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Happening]:
     """Tell what happens to a run until it has ended.
 
@@ -103,6 +107,7 @@ def follow(
         logs: Whether the log's bytes are wanted.
         until: A moment of `time.monotonic` after which following ends, to the precision of the watcher's heartbeat
             (4 seconds); None follows to the run's end.
+        stop: Following ends soon after somebody sets it.
 
     Yields:
         Log bytes, changed states, notes. The last `Stands` holds an ended run, unless `until` came first.
@@ -111,11 +116,13 @@ def follow(
         TransportError: The connection could not be made again; the job goes on.
     """
     at, lost = offset, 0
-    last_asked = 0.0
+    last_asked, pace = 0.0, Pace(ASK_EVERY, 6 * ASK_EVERY)
     while True:
-        watcher = _Watcher(transport, run, at)
+        watcher = Watcher(transport, _command(run, at), stop)
         try:
             for kind, data in watcher.lines():
+                if kind == "stop":
+                    return
                 lost = 0
                 if until is not None and time.monotonic() > until and kind != "E":
                     return
@@ -130,14 +137,20 @@ def follow(
                 elif kind == "E":
                     run = _ended(transport, engine, ledger, run, data.decode("utf-8", "replace"))
                     yield Stands(run)
-                    return
+                    if run.state.ended:
+                        return
+                    # Only one of its lives has ended: the engine has put it back into its queue.
+                    run = yield from _until_begun(transport, engine, ledger, run, until, stop)
+                    if run.state is not State.RUNNING:
+                        return
+                    break
                 elif kind == "gone":
                     raise Unreachable(
                         f"the folder of run {run.number} on {run.cluster} cannot be entered",
                         cause=data.decode("utf-8", "replace"),
                         hint=f"jido story {run.number}",
                     )
-                if time.monotonic() - last_asked > ASK_EVERY:
+                if time.monotonic() - last_asked > pace.pause:
                     # Not at the very first turn: most questions are answered by the folder before that.
                     if last_asked:
                         before, run = run, _asked(transport, engine, ledger, run)
@@ -146,6 +159,7 @@ def follow(
                         if run.state.ended:
                             yield from _rest(watcher, logs)
                             return
+                        pace.looked((run.state, run.reason) != (before.state, before.reason))
                         last_asked = time.monotonic()
                     else:
                         last_asked = time.monotonic() - ASK_EVERY + 1.5
@@ -154,13 +168,37 @@ def follow(
                 raise
             if lost == 0:
                 yield Note(f"the connection to {run.cluster} was lost; the job goes on, trying again")
-            time.sleep(RETRIES[lost])
+            if stop is None:
+                time.sleep(RETRIES[lost])
+            elif stop.wait(RETRIES[lost]):
+                return
             lost += 1
         finally:
             watcher.stop()
 
 
-def _rest(watcher: _Watcher, logs: bool) -> Iterator[Happening]:
+def _until_begun(
+    transport: Transport,
+    engine: Engine,
+    ledger: Ledger,
+    run: Run,
+    until: float | None,
+    stop: threading.Event | None,
+) -> Generator[Happening, None, Run]:
+    """Through the wait of a requeued run: until it runs again or has ended, or following is to end."""
+    pace, rest = Pace(ASK_EVERY / 10, ASK_EVERY), stop or threading.Event()
+    changed = True
+    while run.state is not State.RUNNING and not run.state.ended:
+        if (until is not None and time.monotonic() > until) or rest.wait(pace.looked(changed)):
+            return run
+        before, run = run, _asked(transport, engine, ledger, run)
+        changed = (run.state, run.reason) != (before.state, before.reason)
+        if changed:
+            yield Stands(run)
+    return run
+
+
+def _rest(watcher: Watcher, logs: bool) -> Iterator[Happening]:
     """What the log still holds after the scheduler told of an end that wrote none."""
     deadline = time.monotonic() + 1.0
     for kind, data in watcher.lines(patience=0.5):
@@ -176,6 +214,9 @@ def _began(ledger: Ledger, run: Run, data: bytes) -> Run:
         host, at = str(said["host"]), float(said["at"])
     except (ValueError, KeyError, TypeError):
         return run
+    if run.state is State.REQUEUED:
+        # What is claimed is claimed by a life that is over.
+        return run
     from jido.model.job import Sighting
 
     seen = Sighting(id=run.job, state=State.RUNNING, raw="claim", nodes=host, started=at, by="run folder")
@@ -186,7 +227,7 @@ def _began(ledger: Ledger, run: Run, data: bytes) -> Run:
 def _ended(transport: Transport, engine: Engine, ledger: Ledger, run: Run, text: str) -> Run:
     """The end as the folder tells it, corrected by one look at the engine, which knows more (memory, limits, who)."""
     seen = from_exit(run.job, text)
-    if seen is not None:
+    if seen is not None and run.state is not State.REQUEUED:
         ledger.saw([(run, seen)], settle=False)
         run = ledger.get(run.number)
     return _asked(transport, engine, ledger, run)
@@ -201,23 +242,18 @@ def _asked(transport: Transport, engine: Engine, ledger: Ledger, run: Run) -> Ru
     return after
 
 
-class _Watcher:
-    """The remote loop and a thread that reads its frames."""
+def _command(run: Run, at: int) -> Command:
+    folder, log = f"{run.root}/runs/{run.name}", f"../../logs/{run.name}.log"
+    return Command(("sh", "-c", _WATCH, "jido-watch", folder, log, str(at)), timeout=None)
 
-    def __init__(self, transport: Transport, run: Run, at: int) -> None:
+
+class Watcher:
+    """A remote loop that prints frames, and a thread that reads them."""
+
+    def __init__(self, transport: Transport, command: Command, stop: threading.Event | None) -> None:
         self._transport = transport
-        self._command = Command(
-            argv=(
-                "sh",
-                "-c",
-                _WATCH,
-                "jido-watch",
-                f"{run.root}/runs/{run.name}",
-                f"../../logs/{run.name}.log",
-                str(at),
-            ),
-            timeout=None,
-        )
+        self._stop = stop
+        self._command = command
         self._live: Live | None = None
         self._frames: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
@@ -228,7 +264,7 @@ class _Watcher:
             threading.Thread(target=self._read, args=(self._live.stdout,), daemon=True).start()
         while True:
             try:
-                kind, data = self._frames.get(timeout=patience)
+                kind, data = self._next(patience)
             except queue.Empty:
                 if patience < _SILENCE:
                     return
@@ -244,6 +280,18 @@ class _Watcher:
                     return
                 raise ConnectionLost(f"the watcher on {self._transport.host} ended with code {code}", transient=True)
             yield kind, data
+
+    def _next(self, patience: float) -> tuple[str, bytes]:
+        if self._stop is None:
+            return self._frames.get(timeout=patience)
+        deadline = time.monotonic() + patience
+        while not self._stop.is_set():
+            try:
+                return self._frames.get(timeout=min(0.2, patience))
+            except queue.Empty:
+                if time.monotonic() > deadline:
+                    raise
+        return "stop", b""
 
     def _read(self, source: IO[bytes]) -> None:
         try:

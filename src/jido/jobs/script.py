@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from jido.engines.base import Engine, Placement
 from jido.errors import InputError
+from jido.jobs import environments, launching, resuming, sweeping
 from jido.model.job import JobSpec
 from jido.model.workspace import Workspace
 
@@ -19,6 +18,10 @@ if TYPE_CHECKING:
     import jinja2
 
 SCRIPT = "job.sh"
+# Beside it where it has datasets to stage.
+STAGE = "stage.sh"
+# The exit code of a job that found its run claimed by another one.
+STOPPED = 115
 
 # Variable: folder under JIDO_CACHE. What fills /home on every cluster when left alone.
 CACHES = {
@@ -31,33 +34,20 @@ CACHES = {
     "CUDA_CACHE_PATH": "cuda",
     "NUMBA_CACHE_DIR": "numba",
     "MPLCONFIGDIR": "matplotlib",
+    "CUPY_CACHE_DIR": "cupy",
+    "KERAS_HOME": "keras",
+    "KAGGLEHUB_CACHE": "kagglehub",
+    "NLTK_DATA": "nltk",
+    "SCIKIT_LEARN_DATA": "scikit-learn",
     "WANDB_CACHE_DIR": "wandb",
+    "WANDB_DATA_DIR": "wandb/data",
     "CONDA_PKGS_DIRS": "conda",
+    "MAMBA_ROOT_PREFIX": "mamba",
+    "APPTAINER_CACHEDIR": "apptainer",
+    "SINGULARITY_CACHEDIR": "apptainer",
+    "IPYTHONDIR": "ipython",
+    "npm_config_cache": "npm",
 }
-
-
-class Environment(msgspec.Struct, frozen=True):
-    """The Python environment of a run.
-
-    Attributes:
-        requirements: Absolute path on the cluster of the pip requirements file.
-        digest: Content hash of everything that goes into it; names its folder.
-        wheels: Absolute folder on the cluster with the wheels; empty lets pip ask its index.
-        python: The interpreter it is made with.
-    """
-
-    requirements: str
-    digest: str
-    wheels: str = ""
-    python: str = "python3"
-
-
-def digest_of(parts: Sequence[bytes]) -> str:
-    """The name of an environment: a hash over all that goes into it."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(hashlib.sha256(part).digest())
-    return total.hexdigest()[:16]
 
 
 @cache
@@ -77,6 +67,11 @@ def _templates() -> jinja2.Environment:
     return made
 
 
+@cache
+def _carry() -> str:
+    return (resources.files("jido.jobs") / "carry.sh").read_text("utf-8")
+
+
 def render(
     engine: Engine,
     spec: JobSpec,
@@ -86,7 +81,8 @@ def render(
     *,
     local_places: Sequence[str] = (),
     modules: Sequence[str] = (),
-    environment: Environment | None = None,
+    environment: environments.Environment | None = None,
+    stage: bool = False,
 ) -> str:
     """Write a run's job script.
 
@@ -99,6 +95,7 @@ def render(
         local_places: Folders on node-local disks to try for ``JIDO_LOCAL``, best first.
         modules: Environment modules to load.
         environment: The Python environment to build or reuse.
+        stage: Whether `STAGE` lies in the run folder.
 
     Returns:
         The text of ``job.sh``, for any POSIX shell.
@@ -111,17 +108,17 @@ def render(
             raise InputError(f"{name!r} cannot be set in a job's environment", hint="use letters, digits and _")
     if not spec.argv:
         raise InputError("there is no command to run", hint="write it behind --, e.g. jido run -- python train.py")
-    built = ""
-    if environment:
-        built = (
-            _templates()
-            .get_template("environment.sh.j2")
-            .render(
-                folder=f"{workspace.role('envs')}/{environment.digest}",
-                **{name: getattr(environment, name) for name in environment.__struct_fields__},
-            )
-        )
+    spec = environments.inside(spec, environment)
     identity: Mapping[str, str] = engine.job_environment()
+    array = bool(spec.sweep and not spec.sweep.packed)
+    sweep, command, inside = spec.sweep, shlex.join(spec.argv), ""
+    if sweep and sweep.packed:
+        command = f'python3 -B "$JIDO_RUN/{sweeping.PILOT}"'
+    elif sweep:
+        command, inside = sweeping.command(spec.argv, sweep.names), '/"$unit"'
+    staged = STAGE if stage else ""
+    before, command = launching.command(spec, engine, command, place.token, _templates(), stage=staged)
+    on_each = engine.launcher(spec, 1)
     return (
         _templates()
         .get_template("job.sh.j2")
@@ -130,7 +127,9 @@ def render(
             name=run,
             token=place.token,
             run=place.folder,
+            stopped=STOPPED,
             root=workspace.root,
+            opening=engine.opening(place),
             identity=identity,
             code=workspace.run_code(run),
             data=workspace.role("data"),
@@ -141,7 +140,21 @@ def render(
             caches=CACHES,
             env=spec.env,
             modules=modules,
-            environment=built,
-            command=shlex.join(spec.argv),
+            environment=environments.text(environment, workspace, run, _templates()),
+            stage=staged,
+            command=command,
+            launch=before,
+            resuming=resuming.text(spec, engine, _templates()),
+            resumes=bool(spec.resume),
+            # Other nodes have local disks of their own to be cleaned.
+            starter=on_each.words if on_each and spec.resources.nodes > 1 else "",
+            carry=_carry(),
+            sweep=sweep,
+            exports=sweeping.exports(sweep.names) if sweep else "",
+            inside=inside,
+            array=array,
+            chunk=sweeping.CHUNK,
+            ahead=sweeping.READY if sweep and sweeping.goes_ahead(sweep) else 0,
+            logs=f"{workspace.role('logs')}/{run}",
         )
     )

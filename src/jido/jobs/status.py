@@ -1,26 +1,33 @@
 """How runs stand: one look for all of a cluster's runs, and the truth in a fixed order.
 
-The engine's queue, then its accounting, then the run folder's ``exit.json``. Absent everywhere is `unknown`, never
-`done`: not being seen is no state.
+The engine's queue, then its accounting, then what the run's folder and log hold. Absent everywhere is `unknown`,
+never `done`: not being seen is no state.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
 
 import msgspec
 
 from jido.engines.base import Engine
-from jido.jobs.ledger import Ledger, Run
-from jido.model.bundle import Finding, Part, bundle
-from jido.model.command import Ask, Reply
+from jido.errors import SchedulerDown
+from jido.jobs.evidence import Traces, ask_traces
+from jido.jobs.ledger import Ledger
+from jido.jobs.runs import Run
+from jido.model.command import Reply
 from jido.model.job import Sighting, State
+from jido.model.workspace import Workspace
 from jido.transports.base import Transport, ask
 
 # Clocks of two machines differ; a job's accounting must not be missed for that.
 _SLACK = 3600.0
+# Accounting that has not heard of an end after this many seconds may never hear of it, as when slurmctld lost it.
+_LAG = 60.0
+
+_Memory = Mapping[str, tuple[Sighting, ...]]
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -45,6 +52,9 @@ def look(
 ) -> Looked:
     """Look at runs of one cluster and write down what was seen.
 
+    However many they are, it takes one question to the queue; where some have ended or are gone from there, one to
+    their folders, and one to the engine's memory for what neither tells.
+
     Args:
         transport: How the cluster is reached.
         engine: What runs jobs there.
@@ -54,99 +64,244 @@ def look(
 
     Raises:
         TransportError: The cluster could not be asked; nothing is changed.
-        SchedulerDown: Its engine could not be asked; nothing is changed.
+        SchedulerDown: Its engine could not be asked; only ends that the run folders tell are written down.
     """
     open_ = [run for run in runs if not run.settled]
-    if lost := [run for run in open_ if not run.job]:
+    if lost := [run for run in open_ if not run.job and not run.held]:
         # What it brings along is needed for this rare case only, and `ps` is to be quick.
         from jido.jobs.submit import settle
 
         settle(transport, engine, ledger, lost)
         open_ = [ledger.get(run.number) for run in open_]
     asked = [run for run in open_ if run.job and not run.settled]
+    if sweeps := [run for run in asked if run.spec.sweep]:
+        from jido.jobs import tasks
+
+        tasks.look(transport, engine, ledger, sweeps)
+        asked = [run for run in asked if not run.spec.sweep]
     if not asked:
+        _feed(transport, engine, ledger, open_)
         return Looked([ledger.get(run.number) for run in runs])
     question = engine.status([run.job for run in asked])
     reply = ready if ready and ready.command == question.command else transport.run(question.command)
-    seen = question.parse(reply)
-    missing = [run for run in asked if not _ours(run, seen.get(run.job))]
-    final = [(run, seen[run.job]) for run in asked if run not in missing]
-    several = bool(lost or missing)
-    if missing:
-        since = min(run.intended for run in missing) - _SLACK
-        memory = engine.history([run.job for run in missing], since)
-        told = ask(transport, memory) if memory else {}
-        final += [(run, told[run.job]) for run in missing if _ours(run, told.get(run.job))]
-        missing = [run for run in missing if not _ours(run, told.get(run.job))]
-    # The run folder may have told the end before the engine has: it is not taken back for "completing".
-    ledger.saw((run, said) for run, said in final if said.state.ended or not run.state.ended)
-    if missing:
-        ledger.saw(zip(missing, evidence(transport, missing), strict=True), settle=True)
-    return Looked([ledger.get(run.number) for run in runs], None if several else reply)
+    try:
+        seen = question.parse(reply)
+    except SchedulerDown:
+        _ends_alone(transport, engine, ledger, asked)
+        raise
+    standing = {run.number: seen[run.job] for run in asked if _ours(run, seen.get(run.job))}
+    over = [run for run in asked if run.number not in standing or _over(engine, standing[run.number])]
+    counted = {run.number for run in over}
+    going = [(run, standing[run.number]) for run in asked if run.number not in counted]
+    # What waits for something that can never be stays in the queue, and may be revived there.
+    ends = [(run, said, said.state is not State.DEPENDENCY or said.ended is not None) for run, said in going]
+    if over:
+        ends += _ends(transport, engine, ledger, over, standing)
+    others = _others(transport, engine, ledger, [(run, said) for run, said, _ in ends])
+    ends = [(run, said, final) for run, said, final in ends if run.number not in others and _believed(run, said)]
+    resumed: set[int] = set()
+    begun: dict[int, Sighting] = {}
+    if any(run.spec.resume for run in asked):
+        from jido.jobs import attempts
+
+        resumed, begun = attempts.note(transport, ledger, asked)
+    ledger.saw(
+        (run, _again(run, said, run.number in resumed, begun.get(run.number))) for run, said, final in ends if final
+    )
+    ledger.saw(((run, said) for run, said, final in ends if not final), settle=False)
+    if others:
+        look(transport, engine, ledger, [ledger.get(number) for number in others])
+    fed = _feed(transport, engine, ledger, open_, room=bool(over))
+    return Looked(
+        [ledger.get(run.number) for run in runs], None if over or lost or others or fed or sweeps else reply
+    )
+
+
+def _feed(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Run], *, room: bool = False) -> bool:
+    """Hand over what waits here for the runs' cluster; whether anything did."""
+    if not runs or not ledger.held(runs[0].cluster):
+        return False
+    from jido.jobs.waiting import feed
+
+    room = room or any(ledger.get(run.number).state.ended for run in runs)
+    feed(transport, engine, ledger, runs[0].cluster, room=room)
+    return True
+
+
+def _over(engine: Engine, seen: Sighting) -> bool:
+    """Whether a job in the queue has ended so that more is to be learnt of it."""
+    return seen.state.ended and seen.ended is not None and bool(engine.log_words())
+
+
+def _again(run: Run, seen: Sighting, resumed: bool, begun: Sighting | None) -> Sighting:
+    """The sighting, as `requeued` where a run that had begun waits again."""
+    began = (
+        resumed or run.started or run.state.ended or run.state in (State.STARTING, State.COMPLETING, State.REQUEUED)
+    )
+    if seen.state is State.QUEUED and began and run.state is not State.DEPENDENCY:
+        return msgspec.structs.replace(seen, state=State.REQUEUED)
+    if seen.state is State.QUEUED and begun:
+        # It has begun since the queue was asked, or waits again and nobody looked while it ran: the next look tells.
+        return begun
+    return seen
+
+
+def _believed(run: Run, seen: Sighting) -> bool:
+    """Whether a sighting is news, and not the queue being slower than the run folder, which told the end already."""
+    if seen.state.ended or not run.state.ended:
+        return True
+    if seen.state in (State.QUEUED, State.REQUEUED, State.STARTING):
+        return True
+    return seen.state is State.RUNNING and (seen.started or 0.0) >= (run.ended or 0.0)
 
 
 def _ours(run: Run, seen: Sighting | None) -> bool:
-    """Whether a sighting is of this run and not of another job that was given the same id later."""
+    """Whether a sighting is of this run and not of another job that was given the same id before or later."""
     if seen is None:
         return False
     if seen.token:
         return seen.token == run.token
-    return seen.submitted is None or seen.submitted >= run.intended - _SLACK
+    if seen.folder:
+        return PurePosixPath(seen.folder).name == run.name
+    return seen.submitted is None or seen.submitted >= _handed(run) - _SLACK
 
 
-def evidence(transport: Transport, runs: Sequence[Run]) -> list[Sighting]:
-    """What the run folders say of runs that no scheduler remembers."""
-    return ask(transport, _evidence(runs))
+def _handed(run: Run) -> float:
+    """When a run was handed over: by the cluster's clock where that is known, else by this machine's."""
+    return run.intended if run.submitted is None else run.submitted
 
 
-def _evidence(runs: Sequence[Run]) -> Ask[list[Sighting]]:
-    parts = [
-        Part(
-            name=str(run.number),
-            script=f"cd {shlex.quote(f'{run.root}/runs/{run.name}')} || exit 2\n"
-            "cat exit.json 2>/dev/null && exit 0\ncat claim/at 2>/dev/null && exit 3; exit 4",
-            limit=15,
-        )
-        for run in runs
-    ]
-    asked = bundle(parts)
+def _others(transport: Transport, engine: Engine, ledger: Ledger, final: Sequence[tuple[Run, Sighting]]) -> list[int]:
+    """Runs that ended badly, while another job is the run: the ledger is told which.
 
-    def read(reply: Reply) -> list[Sighting]:
-        found: Mapping[str, Finding] = asked.parse(reply)
-        return [_from_folder(run, found[str(run.number)]) for run in runs]
+    Something between jido and the scheduler may have submitted twice: one job claims the run, the other one stops, or
+    its node fails before it can. Queues do not tell exit codes, so that every bad end is asked about that the run's
+    folder has not told yet.
+    """
+    from jido.jobs import settlement
+    from jido.jobs.script import STOPPED
 
-    return Ask(asked.command, read)
+    bad = [run for run, said in final if said.state.ended and not said.state.good and said.code in (None, STOPPED)]
+    bad = [run for run in bad if run.code is None]
+    others, unclaimed = [], []
+    for root in dict.fromkeys(run.root for run in bad):
+        here = [run for run in bad if run.root == root]
+        claims = ask(transport, settlement.claims(Workspace(root), {run.name: run.attempt for run in here}))
+        for run in here:
+            one = claims[run.name]
+            if one.never:
+                ledger.refused(run.number, one.never, "run folder")
+            elif one.id and one.id != run.job:
+                ledger.accepted(run.number, one.id, "run folder", one.at)
+            elif one.id:
+                continue
+            else:
+                unclaimed.append(run)
+                continue
+            others.append(run.number)
+    found = ask(transport, engine.find([run.token for run in unclaimed])) if unclaimed else {}
+    for run in unclaimed:
+        seen = found.get(run.token)
+        if seen and seen.id != run.job and not seen.state.ended:
+            ledger.accepted(run.number, seen.id, engine.name, seen.submitted)
+            others.append(run.number)
+    return others
 
 
-def _from_folder(run: Run, finding: Finding) -> Sighting:
-    if finding.ok and (seen := from_exit(run.job, finding.text)):
-        return seen
-    why = {
-        2: "its run folder is not there and no scheduler remembers it",
-        3: "it began, wrote no end, and no scheduler remembers it: it was probably killed",
-        4: "it never began and no scheduler remembers it",
-        None: "its run folder could not be looked at",
-    }.get(finding.code, "its end cannot be read and no scheduler remembers it")
-    return Sighting(id=run.job, state=State.UNKNOWN, reason=why, by="run folder")
+def _ends_alone(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Run]) -> None:
+    """Write down the ends that run folders tell while the engine does not answer; it has the last word later."""
+    open_ = [run for run in runs if not run.state.ended]
+    if open_:
+        found = ask(transport, ask_traces(engine, open_))
+        ended = ((run, one.seen) for run, one in zip(open_, found, strict=True) if one.seen.state.ended)
+        ledger.saw(ended, settle=False)
 
 
-def from_exit(job: str, text: str) -> Sighting | None:
-    """Read ``exit.json``; None when it is not what the job script writes."""
-    try:
-        said = json.loads(text)
-        code = int(said["code"])
-        signal = code - 128 if 128 < code < 160 else None
-        return Sighting(
-            id=said["job"] or job,
-            state=State.DONE if code == 0 else State.FAILED,
-            raw="exit.json",
-            nodes=str(said.get("host", "")),
-            reason="" if code == 0 else f"signal {signal}" if signal else f"exit code {code}",
-            code=code,
-            signal=signal,
-            started=float(said["started"]),
-            ended=float(said["ended"]),
-            by="run folder",
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
+def _ends(
+    transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Run], standing: Mapping[int, Sighting]
+) -> list[tuple[Run, Sighting, bool]]:
+    """How runs ended that the queue calls ended or does not know any more, and whether that is final."""
+    found = ask(transport, ask_traces(engine, runs))
+    traces = {run.number: one for run, one in zip(runs, found, strict=True)}
+    asked_for = ledger.asked_to_end([run.number for run in runs])
+    vague = [run for run in runs if _vague(run, standing, traces, asked_for)]
+    memory: dict[str, tuple[Sighting, ...]] = {}
+    silent = False
+    if vague:
+        since = min(_handed(run) for run in vague) - _SLACK
+        question = engine.history(list(dict.fromkeys(run.job for run in vague)), since)
+        try:
+            if question:
+                memory = ask(transport, question)
+        except SchedulerDown:
+            # Not to be asked now: what is seen otherwise holds until it can be.
+            silent = True
+    ends = []
+    for run in runs:
+        by_jido = run.number in asked_for
+        seen, final = _end(engine, run, standing.get(run.number), memory, traces[run.number], by_jido, silent)
+        ends.append((run, seen, final))
+    return ends
+
+
+def _vague(
+    run: Run, standing: Mapping[int, Sighting], traces: Mapping[int, Traces], asked_for: Collection[int]
+) -> bool:
+    """Whether the engine's memory can add to what the queue and the folder say."""
+    seen = standing.get(run.number)
+    if seen is None:
+        return True
+    if seen.state is State.CANCELLED:
+        return run.number not in asked_for
+    return seen.state is State.FAILED and traces[run.number].seen.code is None
+
+
+def _end(
+    engine: Engine,
+    run: Run,
+    standing: Sighting | None,
+    memory: _Memory,
+    traces: Traces,
+    asked_for: bool,
+    silent: bool,
+) -> tuple[Sighting, bool]:
+    """How a run ended, and whether that is final."""
+    known = [one for one in memory.get(run.job, ()) if _ours(run, one)]
+    told = known[-1] if known else None
+    # The queue was asked first: an accounting that calls the job alive where the queue does not is behind.
+    behind = told is not None and not told.state.ended
+    said = standing or (None if behind else told)
+    if said is None:
+        seen = traces.seen
+        if seen.state is State.UNKNOWN and (behind or silent):
+            why = "still calls it alive" if behind else "does not answer"
+            seen = msgspec.structs.replace(
+                seen, reason=f"its queue has forgotten it, it wrote no end, and its accounting {why}"
+            )
+        if seen.state is State.UNKNOWN and run.state.ended:
+            # Seen before all forgot it.
+            seen = Sighting(run.job, run.state, run.raw, reason=run.reason, ended=run.ended, by="ledger")
+        late = time.time() - (run.ended or time.time()) > _LAG
+        return engine.overheard(seen, traces.lines), late or not (behind or silent)
+    final = True
+    if standing is None and said.raw == State.CANCELLED.name and traces.seen.state.ended:
+        # By nobody: so accounting closes what its controller lost (22.05). The job itself wrote how it ended.
+        return engine.overheard(traces.seen, traces.lines), True
+    # A doubled job that stopped finds the end of the one that ran.
+    folder = traces.seen if traces.seen.state.ended and traces.seen.id == said.id else None
+    if said.state in (State.FAILED, State.DONE):
+        for other in (told, folder):
+            if other is not None and said.code is None and said.signal is None:
+                said = msgspec.structs.replace(said, code=other.code, signal=other.signal)
+    if said.state is State.DONE and folder is not None and folder.code:
+        # Where the message of its end was lost, Slurm may call a job COMPLETED that it found gone (22.05).
+        said = msgspec.structs.replace(said, state=State.FAILED, code=folder.code, signal=folder.signal)
+    if said.state is State.FAILED and (said.signal or said.code):
+        why = f"signal {said.signal}" if said.signal else f"exit code {said.code}"
+        said = msgspec.structs.replace(said, reason=why)
+    if said.state is State.CANCELLED:
+        who = told.reason if told and told.reason.startswith("by ") else "by you, with jido" if asked_for else ""
+        if not who and standing is not None and (behind or silent or told is None):
+            final = time.time() - (run.ended or time.time()) > _LAG
+        said = msgspec.structs.replace(said, reason=who or "by whom is not recorded there")
+    return engine.overheard(said, traces.lines), final

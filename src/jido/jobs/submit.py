@@ -18,10 +18,12 @@ from jido.errors import (
     SchedulerRefused,
     StateUnknown,
 )
-from jido.jobs import handover, script
-from jido.jobs.ledger import Ledger, Run
+from jido.jobs import chains, elsewhere, environments, handover, script, settlement, sweeping, waiting
+from jido.jobs.ledger import Ledger
+from jido.jobs.runs import Run
 from jido.model.command import Command
-from jido.model.job import JobSpec
+from jido.model.job import JobSpec, Sighting, State
+from jido.model.sweep import Assignment
 from jido.model.workspace import Workspace, folder_name
 from jido.transports.base import Transport, ask
 
@@ -38,6 +40,9 @@ class Draft(msgspec.Struct, frozen=True):
         script: The exact job script.
         prepare: Commands executed before the engine is called.
         tree: The snapshot's name.
+        files: Other files of the run folder: name to content and mode; a folder's name ends in a slash.
+        tasks: The tasks of a sweep.
+        here: Why it has to wait in jido's own queue before it can be handed over; see `jido.jobs.chains`.
     """
 
     name: str
@@ -48,6 +53,9 @@ class Draft(msgspec.Struct, frozen=True):
     script: str
     prepare: tuple[Command, ...]
     tree: str
+    files: dict[str, tuple[bytes, int]] = {}
+    tasks: tuple[Assignment, ...] = ()
+    here: str = ""
 
 
 def draft(
@@ -56,11 +64,13 @@ def draft(
     workspace: Workspace,
     *,
     tree: str = "",
-    after: Sequence[str] = (),
+    chain: chains.Chain = chains.FREE,
     local_places: Sequence[str] = (),
     modules: Sequence[str] = (),
-    environment: Callable[[str], script.Environment | None] = lambda name: None,
+    environment: Callable[[str], environments.Environment | None] = lambda name: None,
     prepare: Callable[[str], tuple[Command, ...]] = lambda name: (),
+    tasks: Sequence[Assignment] = (),
+    stage: str = "",
 ) -> Draft:
     """Compose a run with a name and a token of its own; pure but for the clock and the random token.
 
@@ -69,21 +79,28 @@ def draft(
         spec: What is asked for.
         workspace: The project's folders on the cluster.
         tree: The snapshot's name.
-        after: Engine job ids that must end well first.
+        chain: What it has to wait for.
         local_places: See `script.render`.
         modules: See `script.render`.
         environment: Called with the run's name; the Python environment.
         prepare: Called with the run's name; commands to execute in the run folder before the engine is called.
+        tasks: The tasks, where the spec is a sweep.
+        stage: What brings its datasets to the node, as shell; empty where it has none.
     """
+    sweep = spec.sweep
     token = f"jido-{os.urandom(8).hex()}"
-    name = f"{folder_name(spec.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{token[5:9]}"
+    name = f"{folder_name(spec.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{token[5:13]}"
     place = Placement(
         folder=workspace.run(name),
         script=script.SCRIPT,
         log=f"../../logs/{name}.log",
         token=token,
-        after=tuple(after),
+        after=chain.before,
+        array=sweep.units if sweep and sweep.arrays else 0,
+        at_most=sweep.at_most if sweep and not sweep.packed else 0,
+        most=sweep.most if sweep else 0,
     )
+    made = environment(name)
     text = script.render(
         engine,
         spec,
@@ -92,9 +109,16 @@ def draft(
         name,
         local_places=local_places,
         modules=modules,
-        environment=environment(name),
+        environment=made,
+        stage=bool(stage),
     )
-    return Draft(name, token, spec, workspace, place, text, prepare(name), tree)
+    noted = (environments.noted(made, workspace, name),) if made else ()
+    ahead = sweeping.ahead(sweep, workspace, name) if sweep else ()
+    commands = (*prepare(name), *noted, *ahead)
+    files = sweeping.files(environments.inside(spec, made), sweep, tasks) if sweep else {}
+    if stage:
+        files[script.STAGE] = (stage.encode("utf-8", "surrogateescape"), 0o600)
+    return Draft(name, token, spec, workspace, place, text, commands, tree, files, tuple(tasks), chain.here)
 
 
 def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *, cluster: str, folder: str) -> Run:
@@ -109,7 +133,7 @@ def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *
         folder: The project's folder here.
 
     Returns:
-        The run, queued.
+        The run, queued there; or here (`Run.held`) while the cluster takes no more jobs, or what it waits for does.
 
     Raises:
         SchedulerRefused: The engine said no; the ledger says so too.
@@ -126,7 +150,13 @@ def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *
         folder=folder,
         spec=draft.spec,
         tree=draft.tree,
+        tasks=draft.tasks,
     )
+    for one in draft.spec.after:
+        ledger.note(run.number, f"is to begin when {chains.sentence(ledger, one)}")
+    # Whoever waits here for room already goes in first.
+    chained = ledger.chained(cluster)
+    behind = [other for other in ledger.held(cluster) if other.number not in chained]
     question = handover.compose(
         draft.workspace,
         draft.name,
@@ -134,10 +164,15 @@ def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *
         spec=msgspec.json.encode(draft.spec),
         prepare=draft.prepare,
         engine=engine.submit(draft.spec, draft.place),
+        more={**draft.files, elsewhere.ORIGIN: (elsewhere.origin(ledger, run.number), 0o600)},
+        hand=not behind and not draft.here,
     )
     try:
         outcome = ask(transport, question)
     except ConnectionLost as error:
+        if behind or draft.here:
+            ledger.refused(run.number, "the connection was lost before it stood in line", "jido")
+            raise
         ledger.note(run.number, "the connection was lost in the middle of the submission", transport.host)
         return _resolve(transport, engine, ledger, run, error.what)
     except (SchedulerDown, CommandFailed, Refused) as error:
@@ -148,7 +183,13 @@ def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *
         ledger.refused(run.number, error.what, "jido")
         raise
     if outcome.id:
-        return ledger.accepted(run.number, outcome.id, engine.name)
+        return ledger.accepted(
+            run.number, outcome.id, engine.name, outcome.at, taken=outcome.taken, why=outcome.refused
+        )
+    if outcome.later and draft.here:
+        return ledger.hold(run.number, draft.here, chained=True)
+    if outcome.later:
+        return waiting.line_up(transport, engine, ledger, run, outcome, behind)
     if outcome.refused:
         ledger.refused(run.number, outcome.refused, engine.name)
         raise SchedulerRefused(
@@ -191,7 +232,8 @@ def settle(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[
         runs: Runs of one cluster without a job id.
 
     Returns:
-        The runs as they stand now, in the same order; one that nobody knows of stays unknown.
+        The runs as they stand now, in the same order; one that nobody knows of stays unknown for a while, and is
+        then given up.
 
     Raises:
         TransportError: The cluster could not be asked.
@@ -201,21 +243,39 @@ def settle(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[
     for root in dict.fromkeys(run.root for run in runs):
         here = [run for run in runs if run.root == root]
         # The question is only used to read an answer that was kept, so the placement's details do not matter.
-        questions = {r.name: engine.submit(r.spec, Placement("", script.SCRIPT, "", r.token)) for r in here}
-        for name, said in ask(transport, handover.settle(Workspace(root), list(questions), questions)).items():
-            run = next(run for run in here if run.name == name)
-            if said.id:
-                ledger.accepted(run.number, said.id, "run folder")
-            elif said.never:
-                ledger.refused(run.number, "it never reached the scheduler", "run folder")
-            elif said.refused:
-                ledger.refused(run.number, said.refused, "run folder")
-            else:
-                open_.append(run)
-    if open_:
-        found = ask(transport, engine.find([run.token for run in open_]))
-        for run in open_:
-            if run.token in found:
-                ledger.accepted(run.number, found[run.token].id, engine.name)
-                ledger.saw([(ledger.get(run.number), found[run.token])])
+        questions = {r.name: engine.submit(r.spec, handover.place_of(r)) for r in here}
+        asked = settlement.settle(Workspace(root), {run.name: run.attempt for run in here}, questions)
+        open_ += _written(ledger, here, ask(transport, asked))
+    if not open_:
+        return [ledger.get(run.number) for run in runs]
+    found = ask(transport, engine.find([run.token for run in open_]))
+    for run in (run for run in open_ if run.token in found):
+        seen = found[run.token]
+        ledger.accepted(run.number, seen.id, engine.name, seen.submitted)
+        # How it ended, the look at the run tells, which asks more than the queue; a sweep ends as its tasks do.
+        if run.spec.sweep is None:
+            ledger.saw([(ledger.get(run.number), seen)], settle=False)
+    open_ = [run for run in open_ if run.token not in found]
+    for root in dict.fromkeys(run.root for run in open_):
+        here = [ledger.get(run.number) for run in open_ if run.root == root]
+        asked = settlement.give_up(Workspace(root), {run.name: run.attempt for run in here})
+        _written(ledger, here, ask(transport, asked))
     return [ledger.get(run.number) for run in runs]
+
+
+def _written(ledger: Ledger, runs: Sequence[Run], said: dict[str, settlement.Settlement]) -> list[Run]:
+    """Write down what run folders say; the runs that they do not decide, with the reason."""
+    left = []
+    for run in runs:
+        one = said[run.name]
+        if one.id:
+            ledger.accepted(run.number, one.id, "run folder", one.at, taken=one.taken, why=one.refused)
+        elif one.later or (one.never == settlement.NEVER and run.attempt):
+            ledger.hold(run.number, waiting.NO_ROOM)
+        elif one.never or one.refused:
+            ledger.refused(run.number, one.never or one.refused, "run folder")
+        else:
+            seen = Sighting(id=run.job, state=State.UNKNOWN, reason=one.ambiguous, by="run folder")
+            ledger.saw([(run, seen)], settle=False)
+            left.append(run)
+    return left

@@ -162,7 +162,7 @@ name = {quoted}
 # pull = ["results", "logs"]        # what `jido pull` brings; also patterns: "checkpoints/best*.pt"
 
 [env]
-# requirements = "requirements.txt" # an environment is built from it, once, on a compute node
+# requirements = "requirements.txt" # or uv.lock, pyproject.toml, environment.yml: built once, on a compute node
 # python = "python3"
 # modules = ["cuda/12.4"]
 # set = {{ OMP_NUM_THREADS = "8" }}

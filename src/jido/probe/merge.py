@@ -75,6 +75,7 @@ def merge(
             at=at,
             nodes=chosen.now.nodes,
             queue=chosen.now.queue,
+            shared=chosen.now.shared,
             free=seen.free,
             free_inodes=seen.free_inodes,
             ahead=ahead(answers, at, took),

@@ -151,7 +151,7 @@ def _lsf(text: str) -> list[Service]:
 
 def _flux(text: str) -> list[Service]:
     size = text.strip()
-    return [Service(f"Flux answers, with {size} brokers", "hpc", CLIENTS)] if size.isdigit() else []
+    return [Service(f"Flux answers, with {size} brokers", "hpc", CLIENTS)] if size.isdecimal() else []
 
 
 def _kubernetes(text: str) -> list[Service]:

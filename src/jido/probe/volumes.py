@@ -56,11 +56,14 @@ def volumes(
     if home_path:
         seen_there = next(iter(records(answers.text("df-home"), "df-home")), None)
         # What `df` says of the home itself: where every user's home is a mount of its own, /home is only a shell.
-        found[home_path] = seen_there or found.get(home_path) or Record(home_path, None, home, "df-home")
+        # But of a folder with a quota of its own in a volume `df` says the quota.
+        if not _same_mount(seen_there, found.get(home_path)):
+            found[home_path] = seen_there or found.get(home_path) or Record(home_path, None, home, "df-home")
     for record in records(answers.text("df-mounts"), "df-mounts"):
         # Homes of others that are mounted one by one are no volumes of their own to this user.
         if not (home_path and record.path.startswith(home_path + "/")):
             found.setdefault(record.path, record)
+    found = {path: record for path, record in found.items() if path == home_path or not _leads_on(record, found)}
     hints = _hints(answers, found, variables)
     free: dict[str, int] = {}
     free_inodes: dict[str, int] = {}
@@ -81,6 +84,20 @@ def volumes(
             used[path] = told.usage
         rows.append(_volume(path, record, mount, fs, kind, named, told.quota, is_home=path == home_path))
     return Seen(Storage(tuple(rows), tuple(missing)), by_path, free, free_inodes, used)
+
+
+def _same_mount(one: Record | None, other: Record | None) -> bool:
+    """Whether both were seen, and lie on one volume."""
+    spaces = [record.space for record in (one, other) if record is not None and record.space is not None]
+    return len(spaces) == 2 and spaces[0].mount == spaces[1].mount
+
+
+def _leads_on(record: Record, found: Mapping[str, Record]) -> bool:
+    """Whether it is a folder of the root file system that only leads to a volume mounted in it."""
+    if record.path == "/" or record.mine or record.space is None or record.space.mount != "/":
+        return False
+    inside = (other for path, other in found.items() if path.startswith(record.path + "/"))
+    return any(other.space is not None and other.space.mount != "/" for other in inside)
 
 
 def _asked(answers: Answers) -> tuple[dict[str, Record], list[str]]:
@@ -169,6 +186,7 @@ def _volume(
         quota=quota,
         backup=unknown("no command tells", _ASK),
         purge=unknown("no command tells", _ASK),
+        largest=unknown("no command tells", _ASK),
         note=" ".join(f"${name} points here." for name in sorted(hints)),
         by=by,
     )

@@ -91,7 +91,7 @@ def inside(
     rows = volumes(answers, kinds, machine.home.value or "", around.variables.value or {}, at)
     aside: Fact[Any] = unknown("only the login node was asked")
     kept = tuple(
-        msgspec.structs.replace(row, quota=aside, backup=aside, purge=aside)
+        msgspec.structs.replace(row, quota=aside, backup=aside, purge=aside, largest=aside)
         for row in rows.storage.volumes
         if row.tier.value != "system" and row.path != "/"
     )

@@ -1,0 +1,73 @@
+"""The warning before a time limit, and going on in another attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jido.engines.base import Engine
+from jido.errors import InputError, Refused
+from jido.model.job import JobSpec
+
+if TYPE_CHECKING:
+    import jinja2
+
+# Slurm looks at limits every half minute or so, and may warn a minute early.
+_WARN = 120
+
+# By signal: its bit in the lower half of SigCgt of /proc/PID/status (the signal's number less one).
+_BITS = {"HUP": 1 << 0, "INT": 1 << 1, "USR1": 1 << 9, "USR2": 1 << 11, "TERM": 1 << 14, "none": 0}
+SIGNALS = tuple(_BITS)
+
+
+def resolve(spec: JobSpec, engine: Engine) -> tuple[JobSpec, tuple[str, ...]]:
+    """Fill in when a job is warned; a sentence tells what was decided.
+
+    Raises:
+        InputError: The warning would come before the job begins, or there is no such signal.
+        Refused: The engine does not put jobs back.
+    """
+    limit = spec.resources.time
+    if spec.warn_signal not in ("", *SIGNALS):
+        raise InputError(f"{spec.warn_signal!r} is no signal of a warning", hint=f"one of {', '.join(SIGNALS)}")
+    if spec.warn is not None and (spec.warn < 1 or (limit is not None and spec.warn >= limit)):
+        raise InputError(
+            f"a warning {spec.warn} s before the time limit of {limit} s comes too early or too late",
+            hint="give a shorter one, or a longer limit",
+        )
+    if not spec.resume:
+        return spec, ()
+    if spec.resume < 0:
+        raise InputError(f"a job cannot be resumed {spec.resume} times", hint="--resume 5")
+    if spec.sweep and spec.sweep.packed:
+        raise Refused(
+            "packed tasks cannot be resumed",
+            cause="several run in one allocation, and those that its time limit cuts short count as failed",
+            hint="--no-packed makes it an array, where each task is resumed by itself; or `jido retry` afterwards",
+        )
+    if not engine.put_back():
+        raise Refused(f"{engine.title} does not put jobs back into its queue", hint="leave --resume away")
+    warn = spec.warn or (min(_WARN, max(1, limit // 4)) if limit else _WARN)
+    said = f"resumed at most {spec.resume} times; warned {warn} s before the time limit"
+    return msgspec.structs.replace(spec, warn=warn), (said,)
+
+
+def heard(spec: JobSpec) -> dict[str, str | int]:
+    """The signal of a job's warning and its bit; 0 where none is sent."""
+    signal = spec.warn_signal or "USR1"
+    return {"signal": signal, "bit": _BITS[signal] if spec.warn else 0}
+
+
+def text(spec: JobSpec, engine: Engine, templates: jinja2.Environment) -> str:
+    """What stands in the job script for it; empty where no warning is wanted."""
+    if not spec.warn:
+        return ""
+    return templates.get_template("resume.sh.j2").render(
+        resume=spec.resume,
+        several=spec.launch not in ("", "none"),
+        **heard(spec),
+        # The rest is for the end of the command and for putting it back.
+        grace=max(1, spec.warn * 3 // 4),
+        put_back=engine.put_back(),
+    )
