@@ -10,7 +10,8 @@ from jido.api.comparing import cards, compare
 from jido.errors import NotFound
 from jido.explain.compare import Comparison, Side
 from jido.explain.compare import compare as compare_sides
-from jido.model.facts import known
+from jido.explain.speech import Speech
+from jido.model.facts import absent, known
 from jido.model.limits import Access, Limits, Qos
 from jido.model.map import (
     Bytes,
@@ -111,7 +112,7 @@ def test_limits_of_mine_decide_how_many_gpus_at_once_and_closed_partitions_do_no
     )
     assert sentences(done) == [
         "more than 1 GPU at once for one user (up to 4 GPUs): fits b, not a (at most 1 GPU)",
-        "a time limit of more than 2d (up to 7d): fits b (long), not a (at most 2d)",
+        "a time limit of more than 2 days (up to 7 days): fits b (long), not a (at most 2 days)",
     ]
 
 
@@ -153,3 +154,29 @@ def test_ten_thousand_nodes_are_compared_in_a_moment() -> None:
     # Generous: a hang or a square of the nodes would take minutes.
     assert time.perf_counter() - began < 20
     assert ("80000", "64") in [row.values for row in done.rows if row.what == "GPUs"]
+
+
+def test_all_of_it_is_told_in_korean_as_well() -> None:
+    maps = built_in("aurora"), built_in("ariel")
+    english = compare_sides(*map(side, maps))
+    told = compare_sides(*map(side, maps), Speech("ko"))
+    assert told.lang == "ko"
+    assert [(row.section, row.differs) for row in told.rows] == [(row.section, row.differs) for row in english.rows]
+    assert len(told.means) == len(english.means) > 0
+    for row in told.rows:
+        assert row.what in ("QoS",) or row.what.startswith("/") or any("가" <= char <= "힣" for char in row.what)
+    assert any("6일" in row.values[0] for row in told.rows)
+    assert any(one.sentence.startswith("GPU 메모리 24G 초과 (최대 80G): ariel (") for one in told.means)
+    assert all(one.sentence.endswith("불가") for one in told.means)
+
+
+def test_where_nothing_keeps_accounts_nothing_bounds_a_user() -> None:
+    node = NodeGroup("n[1-4]", cpus=8, gpus=(gpu("a100", 8, 40),))
+    bounded = Scheduling(qos=known(("q",), "x"), qos_rules=known((Qos("q", per_user=Limits(gpus=1)),), "x"))
+    done = both(
+        cluster("free", node, scheduling=Scheduling(qos_rules=absent("x"))),
+        cluster("bounded", node, scheduling=bounded),
+    )
+    assert sentences(done) == [
+        "more than 1 GPU at once for one user (up to 32 GPUs): fits free, not bounded (at most 1 GPU)"
+    ]

@@ -11,7 +11,7 @@ from jido.explain.speech import LANGUAGES, Speech
 from jido.explain.terms import HERE, explain_term, term_key
 from jido.explain.volume import explain_path
 from jido.model.facts import absent, known, unknown
-from jido.model.limits import Access
+from jido.model.limits import Access, Association, Limits, Qos
 from jido.model.map import (
     Bytes,
     Gpu,
@@ -203,3 +203,26 @@ def test_ten_thousand_nodes_and_two_hundred_partitions_stay_a_page() -> None:
     page = explain_cluster(big, Speech("en"), {})
     assert "80000 GPUs" in words(page)
     assert len(words(page).splitlines()) < 60
+
+
+@pytest.mark.parametrize(
+    ("lang", "together"), [("en", "all its users together"), ("ko", "함께 쓰는 사용자를 모두 합쳐")]
+)
+def test_limits_that_all_users_of_a_qos_or_an_account_share_are_told_as_such(lang: str, together: str) -> None:
+    rules = (
+        Qos("course", per_user=Limits(gpus=3), in_all=Limits(gpus=40)),
+        Qos("part", in_all=Limits(cpus=240)),
+        Qos("others", in_all=Limits(gpus=77)),
+    )
+    members = (Association("lab", "u1"), Association("lab", in_all=Limits(nodes=31)))
+    facts = Scheduling(
+        engine=known("slurm", "x"),
+        qos=known(("course",), "x"),
+        qos_rules=known(rules, "x"),
+        associations=known(members, "x"),
+        partitions=known((Partition("batch", qos="part"),), "x"),
+    )
+    text = words(explain_cluster(Map("shared", scheduling=facts), Speech(lang), {}))
+    assert text.count(together) == 3
+    assert all(number in text for number in ("40", "240", "31"))
+    assert "77" not in text

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from jido.engines.slurm import Slurm
 from jido.explain.health import Finding, Health, MyRun, Seen, examine
+from jido.explain.speech import Speech
 from jido.model.facts import absent, known, unknown
 from jido.model.limits import ControlPlane, Reservation
 from jido.model.map import (
@@ -81,21 +83,24 @@ def test_my_job_on_a_node_that_fails_comes_first() -> None:
     [
         ("Resources", "notice", "in use"),
         ("Priority", "notice", "come first"),
-        ("", "notice", "no reason"),
+        ("", "notice", "not looked at it yet"),
         ("QOSMaxGRESPerUser", "notice", "starts when other jobs under that limit end"),
         ("JobHeldUser", "warning", "hold"),
         ("DependencyNeverSatisfied", "warning", "time alone may not cure"),
         ("QOSMaxWallDurationPerJobLimit", "warning", "time alone may not cure"),
         ("PartitionTimeLimit", "warning", "time alone may not cure"),
-        ("ReqNodeNotAvail, UnavailableNodes:g1", "warning", "not available"),
+        ("ReqNodeNotAvail, UnavailableNodes:g1", "warning", "set aside"),
+        ("SomethingNew", "notice", "SomethingNew"),
     ],
 )
 def test_a_waiting_job_is_told_with_its_reason_and_whether_it_will_pass(
     reason: str, severity: str, says: str
 ) -> None:
     queue = (QueuedJob("70", "pending", "train", reason=reason), QueuedJob("71", "running"))
-    finding = only(check(cluster(queue=queue), runs=(MyRun(3, "70", "train", ""),)))
-    assert (finding.severity, finding.what, finding.next) == (severity, "waiting: run 3 (train)", "jido story 3")
+    told = Slurm().meaning(reason)
+    meanings = {reason: told} if told else {}
+    finding = only(check(cluster(queue=queue), runs=(MyRun(3, "70", "train", ""),), meanings=meanings))
+    assert (finding.severity, finding.what, finding.next) == (severity, "waiting: run 3 (train)", "jido why 3")
     assert says in finding.why
 
 
@@ -135,7 +140,7 @@ def test_maintenance_ahead_is_a_warning_with_its_time_and_what_is_over_or_far_is
     control = ControlPlane(known({"ctl": "up"}, "x"), known(True, "x"), known(rows, "x"))
     maintenance, course = check(cluster(control=control)).findings
     assert (maintenance.severity, "정기점검: all nodes" in maintenance.what) == ("warning", True)
-    assert "in 1d1h" in maintenance.what
+    assert "in 1 day 1 hour" in maintenance.what
     assert "shorter time limit" in maintenance.why
     assert (course.severity, "1 of 2 nodes" in course.what) == ("notice", True)
 
@@ -181,7 +186,7 @@ def test_full_volumes_quotas_and_those_that_hang() -> None:
 
 def test_clocks_that_differ_are_told_with_the_direction() -> None:
     now = Now(at=AT, ahead=known(-7200.0, "clock"))
-    assert only(check(cluster(now=now))).what == "its clock is 2h behind this machine's"
+    assert only(check(cluster(now=now))).what == "its clock is 2 hours behind this machine's"
     assert check(cluster(now=Now(at=AT, ahead=known(5.0, "clock")))).well
 
 
@@ -191,7 +196,7 @@ def test_a_cluster_that_cannot_be_reached_is_told_from_its_kept_map() -> None:
     )
     connection, old = health.findings
     assert (connection.about, connection.severity, connection.next) == ("connection", "problem", "jido login aurora")
-    assert (old.severity, old.what) == ("warning", "all of this is as seen 8d ago")
+    assert (old.severity, old.what) == ("warning", "all of this is as seen 8 days ago")
     assert only(check(None, fresh=False)).next == "jido probe aurora"
 
 
@@ -202,4 +207,52 @@ def test_daemons_of_a_twin_that_died_are_named() -> None:
 
 def test_a_machine_without_a_scheduler_is_not_asked_for_controllers() -> None:
     map_ = Map("box", scheduling=Scheduling(engine=known("process", "told")), now=Now(at=AT, ahead=known(0.0, "x")))
-    assert check(map_).unknown == ()
+    assert check(map_, control_plane=False).unknown == ()
+
+
+def test_every_finding_is_told_in_korean_as_well() -> None:
+    korean = Speech("ko")
+    rows = (
+        Reservation("m1", "g[1-2]", AT + 26 * HOUR, AT + 30 * HOUR, flags=("MAINT",)),
+        Reservation("course", "g1", AT - HOUR, AT + HOUR),
+    )
+    volumes = (
+        Volume("/home", size=known(Bytes(100), "x"), tier=known("home", "x")),
+        Volume("/dead", size=unknown("late", "df /dead", "df/dead")),
+    )
+    now = Now(at=AT, free={"/home": 1}, ahead=known(600.0, "x"))
+    ill = cluster(
+        nodes=(NodeNow("g1", "down", (), "fan"), NodeNow("g2", "idle", ("drain",))),
+        queue=(QueuedJob("7", "pending", "train", reason="QOSMaxGRESPerUser"), QueuedJob("8", "pending", reason="")),
+        control=ControlPlane(known({"a": "down", "b": "up"}, "x"), known(False, "x"), known(rows, "x")),
+        volumes=volumes,
+        now=now,
+    )
+    seen = Seen("aurora", ill, AT + 9 * 24 * HOUR, fresh=False, took=60.0, dead=("slurmctld",))
+    reasons = {job.reason: told for job in ill.now.queue.value or () if (told := Slurm().meaning(job.reason))}
+    seen = msgspec.structs.replace(seen, runs=(MyRun(3, "70", "학습", "g1"),), meanings=reasons)
+    none = Seen("aurora", Map("aurora", scheduling=Scheduling(engine=absent("x")), now=Now(at=AT)), AT)
+    for one in (seen, none, Seen("aurora", None, AT)):
+        english, told = examine(one), examine(one, korean)
+        assert told.lang == "ko"
+        # What there is, how grave it is and what to type do not depend on the language.
+        assert [(row.severity, row.about, row.next) for row in told.findings] == [
+            (row.severity, row.about, row.next) for row in english.findings
+        ]
+        for row in told.findings:
+            texts = [row.what.replace("학습", "")] + ([row.why] if row.why not in ("fan",) else [])
+            for text in texts:
+                assert any("가" <= char <= "힣" for char in text), row
+        assert all(any("가" <= char <= "힣" for char in text) for text in told.unknown)
+    assert any(
+        row.why.startswith("QOSMaxGRESPerUser: 내 QoS의 GPU 한도를 다 썼음") for row in examine(seen, korean).findings
+    )
+
+
+def test_what_in_a_home_could_lie_elsewhere_is_told_when_it_is_much() -> None:
+    large = ((".cache/huggingface", 40 * 1024**3), ("miniconda3", 9 * 1024**3))
+    finding = only(check(cluster(), caches=large))
+    assert finding.severity == "notice"
+    assert finding.what == "49G in your home could lie elsewhere: .cache/huggingface 40G, miniconda3 9G"
+    assert finding.next == "jido home --on aurora"
+    assert check(cluster(), caches=((".cache/pip", 10**6),)).findings == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from jido.engines.base import Engine
 from jido.errors import InputError
 from jido.explain.page import Line, Page, section
 from jido.explain.speech import Speech
@@ -19,20 +20,22 @@ TIERS = ("home", "work", "scratch", "local", "datasets", "object")
 _MOST = 12
 
 
-def explain_cluster(map_: Map, speech: Speech, kinds: Mapping[str, str]) -> Page:
+def explain_cluster(map_: Map, speech: Speech, kinds: Mapping[str, str], engine: Engine | None = None) -> Page:
     """What the cluster is, where one lands, where to put what, where to queue what, and what not to do.
 
     Args:
         map_: The cluster's map.
         speech: The language.
         kinds: Storage kind of each volume, by path.
+        engine: What runs jobs there; None where there is none, or none that is installed here.
     """
+    apart = _login_apart(map_, engine)
     sections = (
-        section(speech.say("cluster.login"), *_login(map_, speech)),
-        section(speech.say("cluster.put"), *_put(map_, speech, kinds)),
+        section(speech.say("cluster.login"), *_login(map_, speech, engine, apart=apart)),
+        section(speech.say("cluster.put"), *_put(map_, speech, kinds, apart=apart)),
         section(speech.say("cluster.queue"), *_queue(map_, speech)),
         section(speech.say("cluster.limits"), *_limits(map_, speech)),
-        section(speech.say("cluster.dont"), *_dont(map_, speech)),
+        section(speech.say("cluster.dont"), *_dont(map_, speech, apart=apart)),
         section(speech.say("cluster.house"), *map_.notes),
         section(speech.say("cluster.first"), *_first(map_, speech)),
     )
@@ -72,14 +75,19 @@ def _intro(map_: Map, speech: Speech) -> Iterator[str]:
             yield speech.say("cluster.estimates")
 
 
-def _login(map_: Map, speech: Speech) -> Iterator[Line | str]:
-    engine = map_.scheduling.engine.value
-    if engine and engine != "process":
-        yield speech.say("login.what", engine=engine.capitalize())
-    elif engine == "process":
-        yield speech.say("login.only")
-    else:
+def _login_apart(map_: Map, engine: Engine | None) -> bool:
+    """Whether jobs run on other machines than the one that is logged in to, as nearly everywhere."""
+    return engine is None or engine.capabilities(map_.scheduling).login_apart.can
+
+
+def _login(map_: Map, speech: Speech, engine: Engine | None, *, apart: bool) -> Iterator[Line | str]:
+    name = map_.scheduling.engine.value
+    if not name:
         yield speech.say("login.no_engine")
+    elif apart:
+        yield speech.say("login.what", engine=engine.title if engine else name.capitalize())
+    else:
+        yield speech.say("login.only")
     for host in map_.instance.login:
         user, home = host.user.value, host.home.value
         if user and home:
@@ -90,7 +98,7 @@ def _login(map_: Map, speech: Speech) -> Iterator[Line | str]:
             yield speech.say("login.no_gpu")
 
 
-def _put(map_: Map, speech: Speech, kinds: Mapping[str, str]) -> Iterator[Line | str]:
+def _put(map_: Map, speech: Speech, kinds: Mapping[str, str], *, apart: bool) -> Iterator[Line | str]:
     volumes = [volume for volume in map_.storage.volumes if volume.tier.value in TIERS]
     for volume in sorted(volumes, key=lambda one: (TIERS.index(one.tier.value or ""), one.path)):
         text = speech.say(f"tier.{volume.tier.value}.use")
@@ -98,7 +106,7 @@ def _put(map_: Map, speech: Speech, kinds: Mapping[str, str]) -> Iterator[Line |
     others: list[Volume] = [one for one in map_.storage.volumes if not one.tier.is_known]
     if others:
         yield speech.say("cluster.other_volumes", paths=speech.listed(one.path for one in others))
-    if not any(volume.tier.value == "local" for volume in volumes) and map_.scheduling.engine.value != "process":
+    if apart and not any(volume.tier.value == "local" for volume in volumes):
         yield speech.say("cluster.local_unknown", name=map_.name)
 
 
@@ -174,6 +182,10 @@ def _limits(map_: Map, speech: Speech) -> Iterator[Line | str]:
     if facts.accounts.value:
         yield speech.say("limits.accounts", accounts=speech.listed(facts.accounts.value))
     mine = set(facts.qos.value or ())
+    if mine:
+        verdicts = {access.partition: access for access in facts.access.value or ()}
+        rows = facts.partitions.value or ()
+        mine |= {row.qos for row in rows if row.qos and may_be_mine(row, map_, verdicts.get(row.name))}
     for qos in facts.qos_rules.value or ():
         if mine and qos.name not in mine:
             continue
@@ -181,12 +193,18 @@ def _limits(map_: Map, speech: Speech) -> Iterator[Line | str]:
             yield Line(speech.say("limits.per_user", bounds=", ".join(user)), f"QoS {qos.name}")
         if job := limit_words(qos.per_job, speech):
             yield Line(speech.say("limits.per_job", bounds=", ".join(job)), f"QoS {qos.name}")
+        if shared := limit_words(qos.in_all, speech):
+            yield Line(speech.say("limits.shared", bounds=", ".join(shared)), f"QoS {qos.name}")
+    for one in facts.associations.value or ():
+        if bounds := limit_words(one.in_all, speech):
+            key = "limits.per_user" if one.user else "limits.shared"
+            yield Line(speech.say(key, bounds=", ".join(bounds)), one.account)
     if facts.accounting.is_known and not facts.accounting.value:
         yield speech.say("limits.no_accounting")
 
 
-def _dont(map_: Map, speech: Speech) -> Iterator[Line | str]:
-    if map_.scheduling.engine.is_known and map_.scheduling.engine.value != "process":
+def _dont(map_: Map, speech: Speech, *, apart: bool) -> Iterator[Line | str]:
+    if map_.scheduling.engine.is_known and apart:
         yield speech.say("dont.compute")
     home = next((one for one in map_.storage.volumes if one.tier.value == "home"), None)
     if home is not None:

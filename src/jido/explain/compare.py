@@ -21,10 +21,11 @@ from jido.explain.sides import (
     together,
     user_gpus,
 )
+from jido.explain.speech import Speech
 from jido.model.capacity import capacity
 from jido.model.facts import Fact
 from jido.model.map import Map, Partition, Volume
-from jido.model.units import human_duration, human_size
+from jido.model.units import human_size
 
 __all__ = ["NONE", "UNKNOWN", "Card", "Comparison", "Meaning", "Row", "Side", "compare"]
 
@@ -33,7 +34,7 @@ class Row(msgspec.Struct, frozen=True):
     """One thing of both.
 
     Attributes:
-        section: The viewpoint.
+        section: The viewpoint: ``type``, ``instance``, ``scheduling`` or ``storage``, in every language.
         what: The thing.
         values: In words, first and second; ``?`` is not known, ``-`` is none.
         differs: Whether they are known not to be the same; what is known of one only differs too.
@@ -56,26 +57,37 @@ class Comparison(msgspec.Struct, frozen=True):
         names: First and second.
         rows: Everything that was compared, equal or not.
         means: What the differences mean for a job.
+        lang: The language of the texts.
     """
 
     names: tuple[str, str]
     rows: tuple[Row, ...]
     means: tuple[Meaning, ...]
+    lang: str = "en"
 
 
-def compare(first: Side, second: Side) -> Comparison:
-    """Everything that can be compared of two clusters."""
-    first, second = (msgspec.structs.replace(side, open_nodes=open_nodes(side.map)) for side in (first, second))
+def compare(first: Side, second: Side, speech: Speech | None = None) -> Comparison:
+    """Everything that can be compared of two clusters.
+
+    Args:
+        first: One.
+        second: The other.
+        speech: The language; None is English.
+    """
+    say = speech or Speech("en")
+    first, second = (
+        msgspec.structs.replace(side, open_nodes=open_nodes(side.map), speech=say) for side in (first, second)
+    )
     rows = []
     for section, table in (
         ("type", _TYPE),
         ("instance", _INSTANCE),
         ("scheduling", _SCHEDULING),
     ):
-        rows += [Row(section, what, (tell(first), tell(second))) for what, tell in table]
-    rows += _partitions(first.map, second.map)
-    rows += _volumes(first.map, second.map)
-    return Comparison((first.name, second.name), tuple(rows), tuple(meanings(first, second)))
+        rows += [Row(section, say.say(f"compare.{what}"), (tell(first), tell(second))) for what, tell in table]
+    rows += _partitions(first.map, second.map, say)
+    rows += _volumes(first.map, second.map, say)
+    return Comparison((first.name, second.name), tuple(rows), tuple(meanings(first, second)), say.lang)
 
 
 def _fact(fact: Fact[Any], write: Callable[[Any], str] = str) -> str:
@@ -98,7 +110,7 @@ def _cards(side: Side) -> str:
     alike: dict[str, list[Card]] = {}
     for card in side.cards:
         memory = f" {human_size(card.memory)}" if card.memory else ""
-        guess = " (estimate)" if card.by == "estimate" else ""
+        guess = f" ({side.speech.say('word.estimate')})" if card.by == "estimate" else ""
         alike.setdefault(f"{card.model or 'GPU'}{memory}{guess}", []).append(card)
     parts = [f"{sum(card.count for card in cards)} {kind}: {together(cards)}" for kind, cards in alike.items()]
     return "; ".join(parts) or NONE
@@ -111,7 +123,16 @@ def _of_largest(side: Side, field: str, write: Callable[[Any], str]) -> str:
 
 def _network(side: Side) -> str:
     # Ports and device names are of one machine; kind and speed are what a reader compares.
-    return _fact(side.map.instance.interconnect, lambda lines: listed(dict.fromkeys(_wire(line) for line in lines)))
+    return _fact(
+        side.map.instance.interconnect,
+        lambda lines: listed(dict.fromkeys(_wire(line) for line in lines), side.speech),
+    )
+
+
+def _accounting(side: Side) -> str:
+    return _fact(
+        side.map.scheduling.accounting, lambda kept: side.speech.say("compare.yes" if kept else "compare.no")
+    )
 
 
 def _wire(line: str) -> str:
@@ -125,12 +146,12 @@ _TYPE: list[tuple[str, Callable[[Side], str]]] = [
 ]
 _INSTANCE: list[tuple[str, Callable[[Side], str]]] = [
     ("nodes", _total(lambda sums: str(sums.nodes))),
-    ("CPUs", _total(lambda sums: str(sums.cpus))),
+    ("cpus", _total(lambda sums: str(sums.cpus))),
     ("memory", _total(lambda sums: _size(sums.memory))),
-    ("GPUs", _total(lambda sums: str(sum(sums.gpus.values())))),
-    ("GPU kinds", _cards),
-    ("CPUs a node", lambda side: _of_largest(side, "cpus", str)),
-    ("memory a node", lambda side: _of_largest(side, "memory", human_size)),
+    ("gpus", _total(lambda sums: str(sum(sums.gpus.values())))),
+    ("kinds", _cards),
+    ("node_cpus", lambda side: _of_largest(side, "cpus", str)),
+    ("node_memory", lambda side: _of_largest(side, "memory", human_size)),
     ("network", _network),
 ]
 
@@ -142,36 +163,42 @@ _SCHEDULING: list[tuple[str, Callable[[Side], str]]] = [
             filter(None, (_fact(side.map.scheduling.engine), side.map.scheduling.version.value or ""))
         ),
     ),
-    ("accounting", lambda side: _fact(side.map.scheduling.accounting, lambda kept: "yes" if kept else "no")),
-    ("accounts", lambda side: _fact(side.map.scheduling.accounts, listed)),
-    ("QoS", lambda side: _fact(side.map.scheduling.qos, listed)),
-    ("GPUs at once", lambda side: bound(user_gpus(side.map), str)),
-    ("longest job", lambda side: bound(longest(side.map), human_duration)),
+    (
+        "accounting",
+        _accounting,
+    ),
+    ("accounts", lambda side: _fact(side.map.scheduling.accounts, lambda names: listed(names, side.speech))),
+    ("qos", lambda side: _fact(side.map.scheduling.qos, lambda names: listed(names, side.speech))),
+    ("at_once", lambda side: bound(user_gpus(side.map), str, side.speech)),
+    ("longest", lambda side: bound(longest(side.map), side.speech.span, side.speech)),
     ("partitions", lambda side: _fact(side.map.scheduling.partitions, lambda rows: str(len(rows)))),
 ]
 
 
-def _partition(row: Partition | None) -> str:
+def _partition(row: Partition | None, speech: Speech) -> str:
     if row is None:
         return NONE
-    words = [human_duration(row.max_time), row.nodes or "no nodes"]
-    words += ["default"] if row.default else []
+    words = [speech.span(row.max_time), row.nodes or speech.say("compare.no_nodes")]
+    words += [speech.say("compare.default")] if row.default else []
     words += [row.state] if row.state != "up" else []
-    words += [f"accounts {listed(row.allow_accounts)}"] if row.allow_accounts is not None else []
+    if row.allow_accounts is not None:
+        words.append(speech.say("compare.of_accounts", names=listed(row.allow_accounts, speech)))
     return ", ".join(words)
 
 
-def _partitions(first: Map, second: Map) -> Iterator[Row]:
+def _partitions(first: Map, second: Map, speech: Speech) -> Iterator[Row]:
     ours = {row.name: row for row in first.scheduling.partitions.value or ()}
     theirs = {row.name: row for row in second.scheduling.partitions.value or ()}
     for name in [name for name in ours if name in theirs]:
-        yield Row("scheduling", f"partition {name}", (_partition(ours[name]), _partition(theirs[name])))
+        what = speech.say("compare.partition", name=name)
+        yield Row("scheduling", what, (_partition(ours[name], speech), _partition(theirs[name], speech)))
     alone = [name for name in ours if name not in theirs], [name for name in theirs if name not in ours]
     if any(alone):
-        yield Row("scheduling", "only there", (listed(alone[0]), listed(alone[1])))
+        names = listed(alone[0], speech), listed(alone[1], speech)
+        yield Row("scheduling", speech.say("compare.alone"), names)
 
 
-def _volume(volumes: Sequence[Volume]) -> str:
+def _volume(volumes: Sequence[Volume], speech: Speech) -> str:
     if not volumes:
         return NONE
     one = volumes[0]
@@ -181,17 +208,17 @@ def _volume(volumes: Sequence[Volume]) -> str:
         one.tier.value or "",
         one.fs.value or "",
         _size(seen.size.value) if seen.size.is_known else "",
-        f"quota {human_size(quota.limit)}" if quota is not None and quota.limit else "",
-        f"backup: {one.backup.value}" if one.backup.is_known else "",
-        f"purge: {one.purge.value}" if one.purge.is_known else "",
+        speech.say("compare.quota", size=human_size(quota.limit)) if quota is not None and quota.limit else "",
+        speech.say("compare.backup", words=one.backup.value) if one.backup.is_known else "",
+        speech.say("compare.purge", words=one.purge.value) if one.purge.is_known else "",
     ]
     return ", ".join(filter(None, words)) or UNKNOWN
 
 
-def _volumes(first: Map, second: Map) -> Iterator[Row]:
+def _volumes(first: Map, second: Map, speech: Speech) -> Iterator[Row]:
     sides = []
     for map_ in (first, second):
         rows = sorted((one for one in map_.storage.volumes if one.tier.value != "system"), key=lambda one: one.path)
         sides.append({path: list(group) for path, group in groupby(rows, key=lambda one: one.path)})
     for path in sorted({*sides[0], *sides[1]}):
-        yield Row("storage", path, (_volume(sides[0].get(path, [])), _volume(sides[1].get(path, []))))
+        yield Row("storage", path, (_volume(sides[0].get(path, []), speech), _volume(sides[1].get(path, []), speech)))

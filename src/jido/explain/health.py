@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from jido.errors import InputError
+from jido.explain.speech import Speech
 from jido.model.capacity import by_node, takes_jobs
 from jido.model.limits import Reservation
 from jido.model.map import Map, NodeNow, QueuedJob
 from jido.model.nodeset import expand, fold
 from jido.model.quota import share
-from jido.model.units import human_duration, human_size
-from jido.model.waiting import in_words
+from jido.model.units import human_size
+from jido.model.why import Meaning
 
 Severity = Literal["problem", "warning", "notice"]
 About = Literal["jobs", "connection", "twin", "control plane", "nodes", "storage", "clock", "map"]
@@ -26,18 +27,14 @@ SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "notice")
 _FULL = 0.95
 # A full home locks its user out, so it is told sooner.
 _FULL_HOME = 0.90
+_CACHES = 1024**3
 _STALE = 7 * 86400
 _SLOW = 10.0
 # From here on, times that two machines write down mislead a reader, and certificates and tickets fail.
 _SKEW = 60.0
 _AHEAD = 14 * 86400
-# Reasons that no waiting cures; a limit of mine passes when another job of mine ends.
-_STUCK = (
-    *("held", "never", "invalid", "badconstraints", "perjob", "pernode", "required", "reqnodenotavail", "nodedown"),
-    *("partitiontime", "partitionnode", "partitiondown", "partitioninactive", "partitionconfig"),
-    *("accountnotallowed", "qosnotallowed"),
-)
-_MINE = ("qosmax", "qosgrp", "assocmax", "assocgrp", "maxjobsper", "maxgresper", "maxcpuper")
+# Waits that no waiting ends; a limit passes when other jobs under it end.
+_STUCK = ("change", "release", "admin")
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,6 +84,9 @@ class Seen(msgspec.Struct, frozen=True):
         runs: My runs there that have not ended.
         dead: Daemons of the twin that should run and do not.
         twin_why: Why the twin is not well; empty where it is, or where it is no twin.
+        meanings: What the reasons of waiting jobs mean, by the scheduler's words; one it does not know is not there.
+        caches: Bytes by folder of what fills my home and could lie elsewhere, largest first.
+        control_plane: Whether the engine has one: daemons, nodes and reservations of others that may be out of order.
     """
 
     name: str
@@ -98,6 +98,9 @@ class Seen(msgspec.Struct, frozen=True):
     runs: tuple[MyRun, ...] = ()
     dead: tuple[str, ...] = ()
     twin_why: str = ""
+    meanings: Mapping[str, Meaning] = {}
+    control_plane: bool = True
+    caches: tuple[tuple[str, int], ...] = ()
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -109,6 +112,7 @@ class Health(msgspec.Struct, frozen=True):
         fresh: Whether that was now.
         findings: What concerns my jobs first, then by severity.
         unknown: What could not be told, each with its reason.
+        lang: The language of the texts.
     """
 
     name: str
@@ -116,6 +120,7 @@ class Health(msgspec.Struct, frozen=True):
     fresh: bool
     findings: tuple[Finding, ...]
     unknown: tuple[str, ...]
+    lang: str = "en"
 
     @property
     def well(self) -> bool:
@@ -123,44 +128,53 @@ class Health(msgspec.Struct, frozen=True):
         return not any(finding.severity != "notice" for finding in self.findings)
 
 
-def examine(seen: Seen) -> Health:
-    """Everything a user should know of a cluster now."""
-    findings = [*_connection(seen), *_twin(seen)]
+def examine(seen: Seen, speech: Speech | None = None) -> Health:
+    """Everything a user should know of a cluster now.
+
+    Args:
+        seen: All that is known.
+        speech: The language; None is English.
+    """
+    say = speech or Speech("en")
+    findings = [*_connection(seen, say), *_twin(seen, say)]
     if seen.map is not None:
         findings += [
-            *_jobs(seen, seen.map),
-            *_control(seen, seen.map),
-            *_nodes(seen.map),
-            *_storage(seen.name, seen.map),
-            *_clock(seen.map),
+            *_jobs(seen, seen.map, say),
+            *_control(seen, seen.map, say),
+            *_nodes(seen.map, say),
+            *_storage(seen.name, seen.map, say),
+            *_caches(seen, say),
+            *_clock(seen.map, say),
         ]
-    findings += _map(seen)
+    findings += _map(seen, say)
     findings.sort(key=lambda one: (one.about != "jobs", SEVERITIES.index(one.severity), ORDER.index(one.about)))
     at = seen.map.now.at if seen.map is not None else 0.0
-    return Health(seen.name, at, seen.fresh, tuple(findings), tuple(_unknown(seen.map)) if seen.map else ())
+    unknown = tuple(_unknown(seen, seen.map, say)) if seen.map else ()
+    return Health(seen.name, at, seen.fresh, tuple(findings), unknown, say.lang)
 
 
-def _connection(seen: Seen) -> Iterator[Finding]:
+def _connection(seen: Seen, speech: Speech) -> Iterator[Finding]:
     what, cause, hint = seen.trouble
     if what:
-        yield Finding("problem", "connection", what, cause or "nothing there could be looked at", hint)
+        yield Finding("problem", "connection", what, cause or speech.say("doctor.no_look"), hint)
     elif seen.took > _SLOW:
         late = [name for name, look in seen.map.looks.items() if look.code is None] if seen.map else []
-        why = f"no answer in time: {', '.join(late[:6])}" if late else "every command waits as long"
-        yield Finding(
-            "notice", "connection", f"looking took {seen.took:.0f} s", why, f"jido show {seen.name} --facts"
-        )
+        names = ", ".join(late[:6])
+        why = speech.say("doctor.late", names=names) if late else speech.say("doctor.slow_why")
+        what = speech.say("doctor.slow", seconds=f"{seen.took:.0f}")
+        yield Finding("notice", "connection", what, why, f"jido show {seen.name} --facts")
 
 
-def _twin(seen: Seen) -> Iterator[Finding]:
+def _twin(seen: Seen, speech: Speech) -> Iterator[Finding]:
     if seen.dead:
-        dead = ", ".join(seen.dead)
-        yield Finding("problem", "twin", f"not running: {dead}", "the twin is not whole", f"jido twin up {seen.name}")
+        what = speech.say("doctor.twin_dead", names=", ".join(seen.dead))
+        yield Finding("problem", "twin", what, speech.say("doctor.twin_why"), f"jido twin up {seen.name}")
     elif seen.twin_why:
-        yield Finding("problem", "twin", "the twin is not well", seen.twin_why, f"jido twin up {seen.name}")
+        what = speech.say("doctor.twin_unwell")
+        yield Finding("problem", "twin", what, seen.twin_why, f"jido twin up {seen.name}")
 
 
-def _jobs(seen: Seen, map_: Map) -> Iterator[Finding]:
+def _jobs(seen: Seen, map_: Map, speech: Speech) -> Iterator[Finding]:
     out = {node.name: node for node in map_.now.nodes.value or () if not takes_jobs(node)}
     for run in seen.runs:
         lost = [out[name] for name in _expand(run.nodes) if name in out]
@@ -168,8 +182,10 @@ def _jobs(seen: Seen, map_: Map) -> Iterator[Finding]:
             yield Finding(
                 "problem" if node.state == "down" or "not_responding" in node.flags else "warning",
                 "jobs",
-                f"run {run.number} ({run.title}) is on {node.name}, which is {_state(node)}",
-                f"the administrator says: {node.reason}" if node.reason else "it may end with the node",
+                speech.say(
+                    "doctor.on_bad_node", number=run.number, title=run.title, node=node.name, state=_state(node)
+                ),
+                speech.say("doctor.admin", words=node.reason) if node.reason else speech.say("doctor.may_end"),
                 f"jido logs {run.number}",
             )
     numbers = {run.job: run for run in seen.runs if run.job}
@@ -179,20 +195,25 @@ def _jobs(seen: Seen, map_: Map) -> Iterator[Finding]:
             waiting.setdefault(job.reason, []).append(job)
     for reason, jobs in waiting.items():
         mine = next((numbers[job.id] for job in jobs if job.id in numbers), None)
-        names = ", ".join(_job(job, numbers) for job in jobs[:4]) + (
-            f" and {len(jobs) - 4} more" if len(jobs) > 4 else ""
-        )
-        plain = reason.strip("() ").lower().replace("_", "").replace(" ", "")
-        stuck = any(sign in plain for sign in _STUCK)
-        mine_ends = any(plain.startswith(sign) for sign in _MINE) and not stuck
-        hope = "it starts when other jobs under that limit end" if mine_ends else ""
+        names = ", ".join(_job(job, numbers) for job in jobs[:4])
+        names = speech.say("doctor.and_more", names=names, n=len(jobs) - 4) if len(jobs) > 4 else names
+        meaning = seen.meanings.get(reason)
+        stuck = meaning is not None and meaning.cure in _STUCK
+        passes = meaning is not None and meaning.kind == "limit" and meaning.cure == "time"
+        hope = speech.say("doctor.hope" if passes else "doctor.stuck") if passes or stuck else ""
         yield Finding(
             "warning" if stuck else "notice",
             "jobs",
-            f"waiting: {names}",
-            in_words(reason) + (f"; {hope or 'time alone may not cure that'}" if stuck or hope else ""),
-            f"jido story {mine.number}" if mine else "",
+            speech.say("doctor.waiting", names=names),
+            "; ".join(filter(None, (_reason(reason, meaning, speech), hope))),
+            f"jido why {mine.number}" if mine else "",
         )
+
+
+def _reason(reason: str, meaning: Meaning | None, speech: Speech) -> str:
+    """The scheduler's reason with its meaning, where it is a known one."""
+    own = reason.strip("() ")
+    return ": ".join(filter(None, (own, meaning.short[speech.lang] if meaning else "")))
 
 
 def _job(job: QueuedJob, numbers: dict[str, MyRun]) -> str:
@@ -200,34 +221,33 @@ def _job(job: QueuedJob, numbers: dict[str, MyRun]) -> str:
     return f"run {run.number} ({run.title})" if run else f"job {job.id}" + (f" ({job.name})" if job.name else "")
 
 
-def _control(seen: Seen, map_: Map) -> Iterator[Finding]:
+def _control(seen: Seen, map_: Map, speech: Speech) -> Iterator[Finding]:
     control = map_.scheduling.control
     states = control.controllers.value or {}
     down = [host for host, state in states.items() if state != "up"]
     if states and len(down) == len(states):
-        why = "nothing can be submitted until it is back; running jobs go on"
-        yield Finding(
-            "problem", "control plane", f"no controller is up ({', '.join(down)})", why, f"jido doctor {seen.name}"
-        )
+        what, why = speech.say("doctor.no_controller", hosts=", ".join(down)), speech.say("doctor.no_controller_why")
+        yield Finding("problem", "control plane", what, why, f"jido doctor {seen.name}")
     elif down:
         others = ", ".join(host for host in states if host not in down)
-        what = f"the controller on {', '.join(down)} is down"
-        yield Finding("warning", "control plane", what, f"{others} stands in for it; there is no further one")
+        what = speech.say("doctor.controller_down", hosts=", ".join(down))
+        yield Finding("warning", "control plane", what, speech.say("doctor.controller_backup", hosts=others))
     if control.accounting.is_known and not control.accounting.value:
-        why = "limits and ended jobs cannot be looked up; submissions may be refused or wait"
-        yield Finding("warning", "control plane", "the accounting daemon does not answer", why)
+        why = speech.say("doctor.accounting_why")
+        yield Finding("warning", "control plane", speech.say("doctor.accounting_down"), why)
     nodes, rows = map_.now.nodes, map_.scheduling.partitions.value or ()
     if map_.scheduling.engine.is_known and nodes.state == "unknown" and nodes.by and len(down) == len(states):
         silent = not map_.scheduling.partitions.is_known and not states
-        what = "the scheduler does not answer" if silent else "the scheduler does not tell the state of its nodes"
+        what = speech.say("doctor.scheduler_silent" if silent else "doctor.nodes_untold")
         yield Finding("problem" if silent else "warning", "control plane", what, nodes.why, nodes.settle)
-    yield from _reserved(seen, map_)
+    yield from _reserved(seen, map_, speech)
     for row in rows:
         if row.state != "up":
-            yield Finding("notice", "control plane", f"partition {row.name} is {row.state}", "jobs wait there", "")
+            what = speech.say("doctor.partition", name=row.name, state=row.state)
+            yield Finding("notice", "control plane", what, speech.say("doctor.partition_why"), "")
 
 
-def _reserved(seen: Seen, map_: Map) -> Iterator[Finding]:
+def _reserved(seen: Seen, map_: Map, speech: Speech) -> Iterator[Finding]:
     rows: tuple[Reservation, ...] = map_.scheduling.control.reservations.value or ()
     total = len(by_node(map_))
     for row in sorted(rows, key=lambda one: one.starts):
@@ -236,20 +256,21 @@ def _reserved(seen: Seen, map_: Map) -> Iterator[Finding]:
             continue
         maintenance = "MAINT" in row.flags
         count = len(_expand(row.nodes))
-        what = f"{'maintenance' if maintenance else 'reservation'} {row.name}: {_share(count, total) or row.nodes}"
+        kind = "maintenance" if maintenance else "reservation"
+        what = speech.say(f"doctor.{kind}", name=row.name, nodes=_share(count, total, speech) or row.nodes)
         if left > 0:
-            what += f", from {_when(row.starts)} (in {human_duration(_rounded(left))})"
-            why = "a job that could run into it does not start before; a shorter time limit lets it in"
+            what += speech.say("doctor.from", at=_when(row.starts), left=speech.span(_rounded(left)))
+            why = speech.say("doctor.ahead_why")
         else:
-            what += f", until {_when(row.ends)}" if row.ends else ""
-            why = "these nodes take no other jobs until then"
+            what += speech.say("doctor.until", at=_when(row.ends)) if row.ends else ""
+            why = speech.say("doctor.reserved_why")
         yield Finding("warning" if maintenance else "notice", "control plane", what, why)
 
 
-def _share(count: int, total: int) -> str:
+def _share(count: int, total: int, speech: Speech) -> str:
     if not count:
         return ""
-    return "all nodes" if count == total else f"{count} of {total} nodes"
+    return speech.say("doctor.all_nodes") if count == total else speech.say("doctor.of_nodes", n=count, total=total)
 
 
 def _when(at: float) -> str:
@@ -260,17 +281,18 @@ def _rounded(seconds: float) -> int:
     return int(seconds) // 60 * 60 if seconds >= 60 else int(seconds)
 
 
-def _nodes(map_: Map) -> Iterator[Finding]:
+def _nodes(map_: Map, speech: Speech) -> Iterator[Finding]:
     nodes = map_.now.nodes.value or ()
     groups: dict[tuple[str, str], list[str]] = {}
     for node in nodes:
         if not takes_jobs(node) and "powered_down" not in node.flags and "power_down" not in node.flags:
             groups.setdefault((_state(node), node.reason), []).append(node.name)
     if nodes and not any(takes_jobs(node) for node in nodes):
-        yield Finding("problem", "nodes", "no node takes jobs", "whatever is submitted waits")
+        yield Finding("problem", "nodes", speech.say("doctor.no_node"), speech.say("doctor.no_node_why"))
     for (state, reason), names in sorted(groups.items(), key=lambda row: -len(row[1])):
-        what = f"{fold(names)}: {state} ({len(names)} of {len(nodes)} nodes)"
-        why = f"the administrator says: {reason}" if reason else "no reason is given"
+        share_ = speech.say("doctor.of_nodes", n=len(names), total=len(nodes))
+        what = f"{fold(names)}: {state} ({share_})"
+        why = speech.say("doctor.admin", words=reason) if reason else speech.say("doctor.no_reason")
         yield Finding("notice", "nodes", what, why)
 
 
@@ -278,12 +300,15 @@ def _state(node: NodeNow) -> str:
     return " ".join(dict.fromkeys((node.state, *node.flags))).replace("_", " ")
 
 
-def _storage(name: str, map_: Map) -> Iterator[Finding]:
+def _storage(name: str, map_: Map, speech: Speech) -> Iterator[Finding]:
     for volume in map_.storage.volumes:
         tier = volume.tier.value or ""
         if volume.size.state == "unknown" and volume.size.by:
-            why = f"{volume.size.why}; what touches it may hang"
-            yield Finding("problem", "storage", f"{volume.path} does not answer", why, volume.size.settle)
+            what, why = (
+                speech.say("doctor.dead", path=volume.path),
+                speech.say("doctor.dead_why", why=volume.size.why),
+            )
+            yield Finding("problem", "storage", what, why, volume.size.settle)
             continue
         if tier == "system" and volume.path != "/":
             continue
@@ -291,78 +316,81 @@ def _storage(name: str, map_: Map) -> Iterator[Finding]:
         mine = share(volume.quota.value, used) if volume.quota.value is not None and used is not None else None
         limit = _FULL_HOME if tier == "home" else _FULL
         if mine is not None and mine >= limit:
-            yield _full(volume.path, tier, f"{mine:.0%} of your quota on {volume.path} is used", mine, name)
+            what = speech.say("doctor.quota", path=volume.path, part=f"{mine:.0%}")
+            yield _full(volume.path, tier, what, mine, name, speech)
         size, free = volume.size.value, map_.now.free.get(volume.path)
         if size and free is not None and 1 - free / size >= limit:
-            what = f"{volume.path} is {1 - free / size:.0%} full: {human_size(free)} free for everybody"
-            yield _full(volume.path, tier, what, 1 - free / size, name)
+            full = f"{1 - free / size:.0%}"
+            what = speech.say("doctor.full", path=volume.path, part=full, free=human_size(free))
+            yield _full(volume.path, tier, what, 1 - free / size, name, speech)
         files, left = volume.inodes.value, map_.now.free_inodes.get(volume.path)
         if files and left is not None and 1 - left / files >= limit:
-            what = f"{volume.path} has {left} files left of {files}"
-            yield _full(volume.path, tier, what, 1 - left / files, name)
+            what = speech.say("doctor.files", path=volume.path, left=left, files=files)
+            yield _full(volume.path, tier, what, 1 - left / files, name, speech)
     sizes = {volume.path: volume.size.value for volume in map_.storage.volumes if volume.size.value}
     for node in map_.instance.seen:
         for path, free in node.free.items():
             if path in sizes and 1 - free / sizes[path] >= _FULL:
-                what = f"{path} on {node.node} was full: {human_size(free)} free"
-                why = f"seen on {_when(node.at)}; data cannot be staged there"
+                what = speech.say("doctor.local_full", path=path, node=node.node, free=human_size(free))
+                why = speech.say("doctor.local_full_why", at=_when(node.at))
                 yield Finding("notice", "storage", what, why, f"jido probe {name} --compute")
 
 
-def _full(path: str, tier: str, what: str, part: float, name: str) -> Finding:
-    why = (
-        "when it is full, even logging in can fail"
-        if tier == "home"
-        else "jobs that write there fail when it is full"
-    )
+def _caches(seen: Seen, speech: Speech) -> Iterator[Finding]:
+    total = sum(size for _, size in seen.caches)
+    if total >= _CACHES:
+        names = ", ".join(f"{name} {human_size(size)}" for name, size in seen.caches[:4])
+        what = speech.say("doctor.caches", size=human_size(total), names=names)
+        yield Finding("notice", "storage", what, speech.say("doctor.caches_why"), f"jido home --on {seen.name}")
+
+
+def _full(path: str, tier: str, what: str, part: float, name: str, speech: Speech) -> Finding:
+    why = speech.say("doctor.full_home_why" if tier == "home" else "doctor.full_why")
     severity: Severity = "problem" if part >= 0.995 else "warning"
     if tier in ("system", "datasets", "local"):
-        severity, why = "notice", "it is not where your results go"
+        severity, why = "notice", speech.say("doctor.full_other_why")
     return Finding(severity, "storage", what, why, f"jido explain {path} --on {name}" if path != "/" else "")
 
 
-def _clock(map_: Map) -> Iterator[Finding]:
+def _clock(map_: Map, speech: Speech) -> Iterator[Finding]:
     ahead = map_.now.ahead.value
     if ahead is not None and abs(ahead) >= _SKEW:
-        way = "ahead of" if ahead > 0 else "behind"
-        what = f"its clock is {human_duration(int(abs(ahead)))} {way} this machine's"
-        yield Finding(
-            "warning", "clock", what, "times of jobs look wrong, and logins by ticket or code may fail", "date"
-        )
+        off = speech.span(int(abs(ahead)))
+        what = speech.say("doctor.clock_ahead" if ahead > 0 else "doctor.clock_behind", off=off)
+        yield Finding("warning", "clock", what, speech.say("doctor.clock_why"), "date")
 
 
-def _map(seen: Seen) -> Iterator[Finding]:
+def _map(seen: Seen, speech: Speech) -> Iterator[Finding]:
     if seen.map is None:
-        yield Finding(
-            "problem", "map", f"there is no map of {seen.name}", "nothing can be told", f"jido probe {seen.name}"
-        )
+        what, why = speech.say("doctor.no_map", name=seen.name), speech.say("doctor.no_map_why")
+        yield Finding("problem", "map", what, why, f"jido probe {seen.name}")
         return
     age = seen.at - seen.map.now.at
     if not seen.fresh:
         severity: Severity = "warning" if age > _STALE else "notice"
-        what = f"all of this is as seen {human_duration(max(0, int(age)))} ago"
-        yield Finding(severity, "map", what, "it may be different now", f"jido probe {seen.name}")
+        what = speech.say("doctor.old", age=speech.span(_rounded(max(0.0, age))))
+        yield Finding(severity, "map", what, speech.say("doctor.old_why"), f"jido probe {seen.name}")
     engine = seen.map.scheduling.engine
     if engine.state == "absent":
-        why = "jobs need one, or jido's own queue"
-        next_ = f"jido add {seen.name} ... --engine process"
-        yield Finding("warning", "map", "no scheduler was found there", why, next_)
+        what, why = speech.say("doctor.no_engine"), speech.say("doctor.no_engine_why")
+        yield Finding("warning", "map", what, why, f"jido add {seen.name} ... --engine process")
 
 
-def _unknown(map_: Map) -> Iterator[str]:
+def _unknown(seen: Seen, map_: Map, speech: Speech) -> Iterator[str]:
     control = map_.scheduling.control
     facts: Sequence[tuple[str, object]] = (
-        ("whether the controllers are up", control.controllers),
-        ("whether the accounting daemon answers", control.accounting),
-        ("reservations and maintenance", control.reservations),
-        ("the state of nodes", map_.now.nodes),
-        ("your jobs in the queue", map_.now.queue),
-        ("its clock", map_.now.ahead),
+        ("controllers", control.controllers),
+        ("accounting", control.accounting),
+        ("reservations", control.reservations),
+        ("nodes", map_.now.nodes),
+        ("queue", map_.now.queue),
+        ("clock", map_.now.ahead),
     )
-    process = map_.scheduling.engine.value == "process" or map_.scheduling.engine.state == "absent"
-    for what, fact in facts[-1:] if process else facts:
+    asked = seen.control_plane and map_.scheduling.engine.state != "absent"
+    for what, fact in facts if asked else facts[-1:]:
         if getattr(fact, "state", "") == "unknown":
-            yield f"{what}: {getattr(fact, 'why', '') or 'not looked at'}"
+            why = getattr(fact, "why", "") or speech.say("doctor.not_looked")
+            yield f"{speech.say(f'doctor.unknown.{what}')}: {why}"
 
 
 def _expand(names: str) -> list[str]:

@@ -19,7 +19,8 @@ from jido.explain.sides import (
     together,
     user_gpus,
 )
-from jido.model.units import human_duration, human_size
+from jido.explain.speech import Speech
+from jido.model.units import human_size
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -30,20 +31,14 @@ class Meaning(msgspec.Struct, frozen=True):
         fits: Names of the clusters it fits, with the place.
         not_fits: Names of those it does not, with the reason.
         unknown: Names of those of which it is not known, with the reason.
+        sentence: All of it: ``a GPU of more than 24G: fits ariel (ariel-k[1-2]), not aurora (24G at most)``.
     """
 
     need: str
     fits: tuple[str, ...] = ()
     not_fits: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """All of it: ``needs a GPU of more than 24G: fits ariel (ariel-k[1-2]), not aurora (24G at most)``."""
-        parts = [f"fits {', '.join(self.fits)}"] if self.fits else []
-        parts += [f"not {', '.join(self.not_fits)}"] if self.not_fits else []
-        parts += [f"not known of {', '.join(self.unknown)}"] if self.unknown else []
-        return f"{self.need}: {', '.join(parts)}"
+    sentence: str = ""
 
 
 class _Reach(msgspec.Struct, frozen=True):
@@ -61,7 +56,9 @@ class _Reach(msgspec.Struct, frozen=True):
 
 def meanings(first: Side, second: Side) -> Iterator[Meaning]:
     """What the differences of two clusters mean for a job, need by need."""
-    for need, reach, write in _NEEDS:
+    speech = first.speech
+    for need, reach, unit in _NEEDS:
+        write = _writer(unit, speech)
         ends = [(side, reach(side)) for side in (first, second)]
         known = [(side, end.most, end) for side, end in ends if end.most is not None]
         unknown = tuple(f"{side.name} ({end.why})" for side, end in ends if end.most is None)
@@ -73,31 +70,63 @@ def meanings(first: Side, second: Side) -> Iterator[Meaning]:
         fits = tuple(f"{side.name} ({place})" if place else side.name for side, place in places)
         if unknown:
             if top:
-                yield Meaning(need.format(bound(top, write)), fits, (), unknown)
+                yield _meaning(need, bound(top, write, speech), speech, fits, unknown=unknown)
             continue
         short = tuple(
-            f"{side.name} ({f'at most {write(most)}' if most else 'none'})" for side, most, _ in known if most < top
+            f"{side.name} ({speech.say('means.at_most', amount=write(most)) if most else speech.say('means.none')})"
+            for side, most, _ in known
+            if most < top
         )
-        upto = f" (up to {write(top)})" if top != ENDLESS else ""
+        upto = speech.say("means.up_to", amount=write(top)) if top != ENDLESS else ""
         # From nothing to something: "more than 0" is no way to say it.
-        wanted = need.format(f"more than {write(least)}") + upto if least else need.format(bound(top, write))
-        yield Meaning(wanted, fits, short)
+        beyond = speech.say("means.more_than", amount=write(least)) if least else bound(top, write, speech)
+        yield _meaning(need, beyond, speech, fits, short, upto=upto if least else "")
+
+
+def _meaning(
+    need: str,
+    amount: str,
+    speech: Speech,
+    fits: tuple[str, ...],
+    short: tuple[str, ...] = (),
+    unknown: tuple[str, ...] = (),
+    upto: str = "",
+) -> Meaning:
+    wanted = speech.say(f"means.need.{need}", amount=amount) + upto
+    parts = [("fits", fits), ("not", short), ("unknown", unknown)]
+    said = ", ".join(speech.say(f"means.{key}", names=", ".join(names)) for key, names in parts if names)
+    return Meaning(wanted, fits, short, unknown, f"{wanted}: {said}")
+
+
+def _writer(unit: str, speech: Speech) -> Callable[[Any], str]:
+    """How an amount is written: bytes, seconds, a yes or no, or a number of things."""
+    if unit == "size":
+        return human_size
+    if unit == "span":
+        return speech.span
+    if unit == "yes":
+        return lambda can: speech.say("compare.yes" if can else "compare.no")
+    return lambda number: speech.count(int(number), unit)
 
 
 def _card_reach(field: str) -> Callable[[Side], _Reach]:
     def reach(side: Side) -> _Reach:
         if not side.map.instance.nodes:
-            return _Reach(None, why="its nodes are not known")
+            return _Reach(None, why=side.speech.say("means.no_nodes"))
         if not side.cards:
             return _Reach(0)
         untold = [card for card in side.cards if getattr(card, field) is None]
         if untold:
-            return _Reach(None, why=f"not told of {listed(dict.fromkeys(card.model or 'GPU' for card in untold))}")
+            models = listed(dict.fromkeys(card.model or "GPU" for card in untold), side.speech)
+            return _Reach(None, why=side.speech.say("means.untold", models=models))
         alike: dict[tuple[float, str], list[Card]] = {}
         for card in side.cards:
             size = f" {human_size(card.memory)}" if card.memory and field == "memory" else ""
             alike.setdefault((getattr(card, field), f"{card.model or 'GPU'}{size}"), []).append(card)
-        places = [(value, f"{kind} on {_placed(side, cards)}") for (value, kind), cards in alike.items()]
+        places = [
+            (value, side.speech.say("means.on", kind=kind, nodes=_placed(side, cards)))
+            for (value, kind), cards in alike.items()
+        ]
         return _Reach(max(value for value, _ in places), tuple(sorted(places, reverse=True)))
 
     return reach
@@ -111,7 +140,7 @@ def _closed(side: Side, nodes: Sequence[str]) -> str:
     """A remark where no partition that may be open to me has any of these nodes."""
     if side.open_nodes is None or any(name in side.open_nodes for text in nodes for name in members(text)):
         return ""
-    return ", not open to you"
+    return side.speech.say("means.closed")
 
 
 def _node_reach(field: str) -> Callable[[Side], _Reach]:
@@ -122,41 +151,40 @@ def _node_reach(field: str) -> Callable[[Side], _Reach]:
             if getattr(group, field)
         ]
         if not places:
-            return _Reach(None, why="its nodes are not known")
+            return _Reach(None, why=side.speech.say("means.no_nodes"))
         places.sort(key=lambda place: -place[0])
-        return _Reach(places[0][0], _few(places))
+        return _Reach(places[0][0], _few(places, side.speech))
 
     return reach
 
 
-def _few(places: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
-    return (*places[:4], *([(places[4][0], f"and {len(places) - 4} more")] if len(places) > 4 else []))
+def _few(places: list[tuple[float, str]], speech: Speech) -> tuple[tuple[float, str], ...]:
+    if len(places) <= 4:
+        return tuple(places)
+    return (*places[:4], (places[4][0], speech.say("means.and_more", n=len(places) - 4)))
 
 
 def _time_reach(side: Side) -> _Reach:
     most = longest(side.map)
     if most is None:
-        return _Reach(None, why="its partitions are not known")
+        return _Reach(None, why=side.speech.say("means.no_partitions"))
     places = [(ENDLESS if row.max_time is None else row.max_time, row.name) for row in partitions(side.map)]
-    return _Reach(most, _few(sorted(places, key=lambda place: -place[0])))
+    return _Reach(most, _few(sorted(places, key=lambda place: -place[0]), side.speech))
 
 
 def _user_reach(side: Side) -> _Reach:
     most = user_gpus(side.map)
     total = sum(card.count for card in side.cards)
-    return _Reach(None, why="its QoS limits are not known") if most is None else _Reach(min(most, total))
+    return _Reach(None, why=side.speech.say("means.no_qos")) if most is None else _Reach(min(most, total))
 
 
-def _counted(what: str) -> Callable[[Any], str]:
-    return lambda number: f"{number:g} {what}{'' if number == 1 else 's'}"
-
-
-_NEEDS: list[tuple[str, Callable[[Side], _Reach], Callable[[Any], str]]] = [
-    ("a GPU with {} of memory", _card_reach("memory"), human_size),
-    ("{} on one node", _card_reach("per_node"), _counted("GPU")),
-    ("{} at once for one user", _user_reach, _counted("GPU")),
-    ("bfloat16 on the GPU", _card_reach("bf16"), lambda can: "yes" if can else "no"),
-    ("{} of memory on one node", _node_reach("memory"), human_size),
-    ("{} on one node", _node_reach("cpus"), _counted("CPU")),
-    ("a time limit of {}", _time_reach, human_duration),
+# Need, how far a side goes, and what it is counted in.
+_NEEDS: list[tuple[str, Callable[[Side], _Reach], str]] = [
+    ("gpu_memory", _card_reach("memory"), "size"),
+    ("on_one_node", _card_reach("per_node"), "gpu"),
+    ("for_one_user", _user_reach, "gpu"),
+    ("bf16", _card_reach("bf16"), "yes"),
+    ("node_memory", _node_reach("memory"), "size"),
+    ("on_one_node", _node_reach("cpus"), "cpu"),
+    ("time", _time_reach, "span"),
 ]

@@ -39,6 +39,13 @@ class Page(msgspec.Struct, frozen=True):
     sections: tuple[Section, ...]
     lang: str
 
+    def __str__(self) -> str:
+        """The whole as plain text, a line a point; faces draw it to fit their screens."""
+        lines = [self.title, *self.intro]
+        for part in self.sections:
+            lines += ["", part.title, *(f"  {': '.join(filter(None, (one.label, one.text)))}" for one in part.lines)]
+        return "\n".join(lines)
+
 
 def section(title: str, *lines: Line | str) -> Section:
     """Points under a heading; empty ones are left out."""

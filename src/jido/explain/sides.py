@@ -9,6 +9,7 @@ import msgspec
 
 from jido.errors import InputError
 from jido.explain.cluster import may_be_mine
+from jido.explain.speech import Speech
 from jido.model.limits import Limits
 from jido.model.map import Map, Partition
 from jido.model.nodeset import expand, fold
@@ -51,19 +52,21 @@ class Side(msgspec.Struct, frozen=True):
         cards: Its GPUs by kind.
         open_nodes: Nodes of the partitions that may be open to me; None where no partition is known. Filled by
             `compare`.
+        speech: The language. Filled by `compare`.
     """
 
     name: str
     map: Map
     cards: tuple[Card, ...]
     open_nodes: frozenset[str] | None = None
+    speech: Speech = Speech("en")
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str], speech: Speech) -> str:
     """Some names in words, the first few of many; ``-`` for none."""
     there = list(names)
     shown = ", ".join(there[:_MOST])
-    return f"{shown}, ... ({len(there)} in all)" if len(there) > _MOST else shown or NONE
+    return speech.say("compare.listed", shown=shown, n=len(there)) if len(there) > _MOST else shown or NONE
 
 
 def together(cards: Sequence[Card]) -> str:
@@ -78,6 +81,9 @@ def _per_user(map_: Map) -> Limits | None:
     """What all my jobs may have together: of the best QoS of mine; None where nobody told."""
     rules = map_.scheduling.qos_rules
     mine = map_.scheduling.qos.value
+    if rules.state == "absent":
+        # Nothing keeps accounts there, so nothing bounds a user.
+        return Limits()
     if not rules.is_known:
         return None
     bounds = [rule.per_user for rule in rules.value or () if not mine or rule.name in mine]
@@ -92,11 +98,11 @@ def user_gpus(map_: Map) -> float | None:
     return ENDLESS if limits.gpus is None else limits.gpus
 
 
-def bound(value: float | None, write: Callable[[Any], str]) -> str:
+def bound(value: float | None, write: Callable[[Any], str], speech: Speech) -> str:
     """A limit in words."""
     if value is None:
         return UNKNOWN
-    return "no limit" if value == ENDLESS else write(value)
+    return speech.say("unit.no_limit") if value == ENDLESS else write(value)
 
 
 def partitions(map_: Map) -> tuple[Partition, ...]:

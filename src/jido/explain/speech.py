@@ -122,6 +122,12 @@ class Speech:
                 parts.append(self.count(count, unit))
         return " ".join(parts[:2]) or self.count(0, "second")
 
+    def ago(self, seconds: float) -> str:
+        """How long ago something was: ``just now``, ``3 hours 20 minutes ago``, ``방금``, ``3시간 20분 전``."""
+        if seconds < 60:
+            return self.say("unit.just_now")
+        return self.say("unit.ago", span=self.span(int(seconds) // 60 * 60))
+
     def count(self, number: int, unit: str) -> str:
         """A number of things: ``1 node``, ``8 nodes``, ``노드 8대``."""
         return self.say(f"unit.{unit}.{'one' if number == 1 else 'many'}", n=number)

@@ -138,6 +138,9 @@ def _facts(volume: Volume, map_: Map, speech: Speech) -> Iterator[Line]:
             if rate
         ]
         if parts:
+            if not speed.node:
+                yield line("speed", speech.say("path.speed_told", rates=", ".join(parts), by=speed.by or "?"))
+                continue
             day = time.strftime("%Y-%m-%d", time.localtime(speed.at)) if speed.at else "?"
             yield line("speed", speech.say("path.speed", rates=", ".join(parts), node=speed.node, day=day))
     if not volume.speed:
