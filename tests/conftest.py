@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from jido.config import places
 from jido.model.destination import Destination
@@ -21,6 +22,11 @@ from jido.transports.openssh import OpenSSH
 # Whoever starts the tests in the background (`scripts/test &`) leaves them deaf to Ctrl-C, and so all they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A suite says the same twice; `pytest --hypothesis-profile explore` looks further, from another seed each time.
+settings.register_profile("suite", derandomize=True, database=None)
+settings.register_profile("explore", max_examples=2000)
+settings.load_profile("suite")
 
 # Found once: a test may take everything off the PATH.
 _SSH = shutil.which("ssh") or "ssh"

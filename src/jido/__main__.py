@@ -6,11 +6,24 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; ``--version`` and a ``ps`` that changed nothing answer before the heavy imports."""
+    """Run the command line; ``--version``, Tab and a ``ps`` that changed nothing answer before the heavy imports."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # While it was still importing: what Python prints then is of no use to anybody.
+        sys.exit(130)
+
+
+def _run() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         from jido import __version__
 
         print(f"jido {__version__}")
+        return
+    if sys.argv[1:2] == ["--complete"]:
+        from jido.cli.completions import answer
+
+        answer.main(sys.argv[2:])
         return
     if sys.argv[1:] == ["ps"]:
         from jido.cli import again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from spoken import Jido
 
 from jido.cli import draw
@@ -54,3 +55,21 @@ def test_a_file_that_is_no_map_is_named(jido: Jido, tmp_path: Path) -> None:
     said = jido("compare", "aurora", str(file))
     assert said.code == 3
     assert str(file) in said.err
+
+
+def test_it_speaks_korean_as_explain_does(jido: Jido, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = jido("compare", "aurora", "ariel", "--lang", "ko").out
+    assert "스케줄링" in told
+    assert "어디서 돌릴 수 있나" in told
+    monkeypatch.setenv("JIDO_LANG", "ko")
+    assert jido("compare", "aurora", "ariel").out == told
+    assert jido("compare", "aurora", "ariel", "--json").json["lang"] == "ko"
+    assert max(draw.width(line) for line in told.splitlines()) <= 80
+
+
+def test_two_clusters_are_one_page(jido: Jido, tmp_path: Path) -> None:
+    file = tmp_path / "both.html"
+    assert jido("compare", "ariel", "moana", "--html", str(file)).code == 0
+    text = file.read_text("utf-8")
+    assert "ariel and moana side by side" in text
+    assert 'id="c2-storage"' in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from spoken import Jido
 
 from jido.cli import draw
@@ -35,7 +36,7 @@ def test_one_that_cannot_be_reached_is_told_from_its_kept_map(jido: Jido) -> Non
     maps.save("gone", Map("gone", now=Now(at=time.time() - 30 * 86400, nodes=known(nodes, "x"))))
     said = jido("doctor", "gone")
     assert said.code == 12
-    assert said.out.index("problem: ") < said.out.index("warning: all of this is as seen 30d ago")
+    assert said.out.index("problem: ") < said.out.index("warning: all of this is as seen 30 days ago")
     assert "팬 교체" in said.out
     assert all(draw.width(line) <= 80 for line in said.out.splitlines())
 
@@ -55,3 +56,17 @@ def test_a_cluster_without_a_map_that_cannot_be_reached_leads_on(jido: Jido) -> 
     assert said.code == 12
     assert "jido probe gone" in said.out
     assert jido("doctor", "gon").code == 4
+
+
+def test_it_speaks_korean_as_explain_does(jido: Jido, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps.save("gone", Map("gone", now=Now(at=time.time() - 30 * 86400)))
+    clusters.put("gone", Destination(host="127.0.0.1", port=1, user="u1"))
+    by_option = jido("doctor", "gone", "--offline", "--lang", "ko").out
+    assert "주의: 모두 30일 전에 확인한 내용입니다" in by_option
+    assert "이유" in by_option
+    monkeypatch.setenv("LANG", "ko_KR.UTF-8")
+    assert jido("doctor", "gone", "--offline").out == by_option
+    found = jido("doctor", "gone", "--offline", "--json").json
+    assert (found["lang"], found["findings"][0]["severity"]) == ("ko", "warning")
+    assert "30 days ago" in jido("doctor", "gone", "--offline", "--lang", "en").out
+    assert jido("doctor", "gone", "--lang", "fr").code == 2

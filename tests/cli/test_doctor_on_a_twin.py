@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -13,26 +12,18 @@ import pytest
 from spoken import Jido
 
 from jido import twins
-from jido.api import twins as api
 from jido.api.cluster import Cluster
 from jido.config import clusters
 from jido.model.command import Command
+from real_twins import brought_up
 
 pytestmark = pytest.mark.twin
-
-_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 @pytest.fixture
 def aurora() -> Iterator[str]:
-    missing = [p for p in ("munged", "slurmctld", "slurmd", "sshd", "bwrap") if not shutil.which(p, path=_PATH)]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    api.up("aurora")
-    try:
-        yield "aurora"
-    finally:
-        api.down("aurora")
+    with brought_up("aurora") as name:
+        yield name
 
 
 def test_a_twin_is_well_until_something_is_wrong(jido: Jido, aurora: str) -> None:

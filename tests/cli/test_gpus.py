@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import msgspec
@@ -18,18 +19,16 @@ from jido.model.limits import Access, Limits
 from jido.model.map import (
     Bytes,
     Gpu,
-    Instance,
     Map,
     NodeGroup,
     NodeNow,
     Now,
     Partition,
     QueuedJob,
-    Scheduling,
     Seconds,
 )
+from small_clusters import G, cluster
 
-G = 1024**3
 NODES = (
     NodeGroup("g[1-2]", cpus=64, memory=Bytes(512 * G), gpus=(Gpu(8, "rtx3090"),)),
     NodeGroup("g3", cpus=64, memory=Bytes(512 * G), gpus=(Gpu(4, "a100"),)),
@@ -56,14 +55,7 @@ BUSY = (
 
 
 def keep(name: str = "aurora", at: float | None = None, **queue: object) -> Map:
-    made = Map(
-        name,
-        instance=Instance(nodes=NODES),
-        scheduling=Scheduling(
-            engine=known("slurm", "x"), partitions=known(PARTITIONS, "x"), access=known(ACCESS, "x")
-        ),
-        now=Now(at=time.time() if at is None else at, nodes=known(BUSY, "x"), queue=known((), "x")),
-    )
+    made = cluster(NODES, BUSY, PARTITIONS, ACCESS, name=name, at=time.time() if at is None else at)
     # Nobody listens there.
     clusters.put(name, Destination(host="127.0.0.1", port=1))
     maps.save(name, made)
@@ -177,3 +169,36 @@ def test_a_limit_in_use_is_later(jido: Jido) -> None:
     said = jido("where", "--gpus", "1", "--estimates", "0")
     assert said.code == 12
     assert "beyond your limit of 2 GPUs (2 in use)" in said.out
+
+
+def test_a_machine_with_jidos_own_queue_is_looked_at_as_quickly(jido: Jido, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JIDO_PROCESS_GPUS", "2")
+    assert jido("probe", "local").code == 0
+    assert jido("submit", "--on", "local", "--gpus", "1", "--cpus", "1", "--", "sleep", "60").code == 0
+    try:
+        deadline = time.monotonic() + 20
+        while (kinds := jido("gpus", "local", "--fresh", "--json").json[0]["kinds"])[0]["free"] != 1:
+            assert time.monotonic() < deadline, kinds
+        [found] = jido("gpus", "local", "--json").json
+        assert (found["problem"], found["kinds"][0]["in_all"], found["kinds"][0]["usable"]) == ("", 2, 1)
+        assert [jido("where", "local", "--gpus", count).code for count in ("1", "2", "3")] == [0, 12, 5]
+    finally:
+        jido("cancel", "1")
+
+
+def test_several_clusters_are_looked_at_side_by_side_and_their_maps_read_one_by_one(
+    jido: Jido, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two threads that both read a map for the first time ended the process (msgspec 0.22.0).
+    readers, really = set(), maps.need
+
+    def need(name: str) -> Map:
+        readers.add(threading.current_thread())
+        return really(name)
+
+    monkeypatch.setattr(maps, "need", need)
+    names = [f"c{number}" for number in range(8)]
+    for name in names:
+        keep(name)
+    assert [one["cluster"] for one in jido("gpus", "--fresh", "--json").json] == names
+    assert readers == {threading.main_thread()}

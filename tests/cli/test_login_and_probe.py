@@ -35,7 +35,7 @@ def test_this_machine_needs_no_login(jido: Jido) -> None:
 
 
 def test_no_key_is_offered_where_a_key_opens_it(jido: Jido, site: str) -> None:
-    assert "a key opens site already" in jido("login", site, "--install-key").err
+    assert "site takes your key already" in jido("login", site, "--install-key").err
 
 
 @pytest.mark.parametrize("before", [None, "", "ssh-rsa OLD old\n", "ssh-rsa OLD without newline", f"{KEY}\n"])

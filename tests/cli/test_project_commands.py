@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,20 @@ def test_pull_brings_a_runs_results(here: Path) -> None:
     (answer,) = json.loads(jido("pull", "--json").stdout)
     assert (answer["run"], answer["pulled"]["files"]) == (1, 0)
     assert jido("pull", "99", code=4)
+
+
+def test_results_are_brought_as_they_appear(here: Path) -> None:
+    script = 'echo 1 >"$JIDO_RESULTS/first"; until [ -e "$0" ]; do sleep 0.1; done; echo 2 >"$JIDO_RESULTS/second"'
+    jido("submit", "--on", "local", "--", "sh", "-c", script, str(here.parent / "go on"))
+    watching = subprocess.Popen([*JIDO, "pull", "--watch", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not list(here.glob("results/*/first")) and time.monotonic() < until:
+        time.sleep(0.1)
+    (here.parent / "go on").touch()
+    out, err = watching.communicate(timeout=120)
+    assert watching.returncode == 0, err
+    events = [json.loads(row) for row in err.splitlines() if row.startswith(b"{")]
+    assert sum(event["event"] == "done" for event in events) > 1, "it looked more than once"
+    [folder] = (here / "results").iterdir()
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {"first": "1\n", "second": "2\n"}
+    assert [one["run"] for one in json.loads(out)] == [1]

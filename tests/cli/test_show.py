@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from spoken import Jido
@@ -11,6 +13,7 @@ from jido.config import clusters, maps
 from jido.model.destination import Destination
 from jido.model.document import map_from_json, map_from_yaml
 from jido.model.facts import Look, absent, known, unknown
+from jido.model.limits import Access, Limits, Qos, SharedUse
 from jido.model.map import (
     Bytes,
     Gpu,
@@ -199,3 +202,55 @@ def test_a_cluster_without_a_map_says_how_to_get_one(jido: Jido) -> None:
     said = jido("show", "new")
     assert said.code == 4
     assert "jido probe new" in said.err
+
+
+def test_what_of_my_limits_is_in_use_is_told_with_the_job_that_uses_it(jido: Jido) -> None:
+    clusters.put("aurora", Destination(host="h"))
+    made = aurora()
+    access = Access("batch_ugrad", "open", "verified", "", "ugrad", "gpu1", Limits(gpus=1), Limits(gpus=1), 1.0)
+    shared = SharedUse(qos="gpu1", used=Limits(cpus=300))
+    rules = (Qos("gpu1", per_user=Limits(gpus=1), in_all=Limits(cpus=512)),)
+    made = msgspec.structs.replace(
+        made,
+        scheduling=msgspec.structs.replace(
+            made.scheduling, access=known((access,), "x"), qos_rules=known(rules, "x")
+        ),
+        now=msgspec.structs.replace(
+            made.now,
+            queue=known((QueuedJob("41", "running", partition="batch_ugrad", qos="gpu1", gpus=1),), "x"),
+            shared=known((shared,), "x"),
+        ),
+    )
+    maps.save("aurora", made)
+    text = jido("show", "aurora").out
+    assert "your limits GPUs: 1 of 1 in use by job 41" in text
+
+
+def test_a_picture_is_written_to_a_file_and_asks_nobody(jido: Jido, tmp_path: Path) -> None:
+    file = tmp_path / "그림 1.html"
+    said = jido("show", "ariel", "--html", str(file), "--lang", "ko")
+    assert said.code == 0, said.err
+    assert said.out == ""
+    assert str(file) in said.err
+    assert "계산 노드" in file.read_text("utf-8")
+
+
+def test_a_picture_of_a_probed_cluster_goes_to_stdout_as_a_dash(jido: Jido) -> None:
+    clusters.put("aurora", Destination(host="h"))
+    maps.save("aurora", aurora())
+    said = jido("show", "aurora", "--html", "-")
+    assert said.out.startswith("<!DOCTYPE html>")
+    assert "/자료 폴더" in said.out
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_in_words(jido: Jido, tmp_path: Path) -> None:
+    said = jido("show", "ariel", "--html", str(tmp_path / "none" / "x.html"))
+    assert (said.code, said.out) == (2, "")
+    assert "cannot write" in said.err
+
+
+def test_page_and_drawing_can_be_written_at_once(jido: Jido, tmp_path: Path) -> None:
+    page, drawing = tmp_path / "a.html", tmp_path / "a.svg"
+    assert jido("show", "moana", "--html", str(page), "--svg", str(drawing)).code == 0
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert drawing.read_text("utf-8").startswith("<svg ")

@@ -6,23 +6,85 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import click
+import jsonschema
+import pytest
 from pages import ROOT, rows
 
-from jido.model.document import map_schema, to_json
-from jido.twins.fidelity import CARRIED, LOST
+from jido.api.why import reasons
+from jido.check.rules import RULES
+from jido.cli.app import root
+from jido.cli.commands.schema import NAMES
+from jido.cli.documents import DOCUMENTS, schema_of
+from jido.cli.exit_codes import EXIT_CODES
+from jido.model.document import to_json
+from jido.twins.fidelity import CARRIED, LOST, PLAIN
+
+SCHEMAS = ROOT / "docs/reference/schemas"
+PARTS = (("## Carried", CARRIED), ("## Not carried", LOST), ("## Not carried in plain mode", PLAIN))
 
 
-def test_the_published_schema_is_the_codes() -> None:
-    published = json.loads((ROOT / "docs/reference/map.schema.json").read_text("utf-8"))
-    of_the_code = json.loads(to_json(map_schema()))
-    assert even(published) == even(of_the_code), "renew it: jido schema map > docs/reference/map.schema.json"
+@pytest.mark.parametrize("name", NAMES)
+def test_a_published_schema_is_the_codes(name: str) -> None:
+    published = json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8"))
+    of_the_code = json.loads(to_json(schema_of(name)))
+    assert even(published) == even(of_the_code), "renew them: jido schema --into docs/reference/schemas"
+    jsonschema.Draft202012Validator.check_schema(published)
+
+
+def test_the_schemas_are_those_of_the_page_and_no_others() -> None:
+    assert set(NAMES) == {*DOCUMENTS, "map"}
+    assert sorted(NAMES) == sorted(file.name.removesuffix(".schema.json") for file in SCHEMAS.iterdir())
+    page = (ROOT / "docs/reference/json.md").read_text("utf-8")
+    assert sorted(NAMES) == sorted(row[0].strip("`") for row in rows(page, "## Documents")[1:])
+
+
+def test_every_verb_with_json_has_a_schema() -> None:
+    """By the first word; what a verb prints in its several forms stands under its name and a hyphen."""
+    said = {name.split("-")[0] for name in NAMES} | {"show", "probe"}  # the map
+    with_json = set()
+
+    def walk(command: click.Command, path: tuple[str, ...]) -> None:
+        context = click.Context(command)
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below is not None
+                walk(below, (*path, name))
+        elif any("--json" in option.opts for option in command.params):
+            with_json.add("-".join(path))
+
+    walk(root, ())
+    assert {verb.split("-")[0] for verb in with_json} <= said
+    assert {verb for verb in with_json if "-" in verb} <= set(NAMES)
+
+
+def test_the_page_on_exit_codes_has_those_of_the_manual() -> None:
+    page = (ROOT / "docs/reference/exit-codes.md").read_text("utf-8")
+    assert {str(code) for code, _ in EXIT_CODES} == {row[0] for row in rows(page, "## Of jido")[1:]}
 
 
 def test_the_page_on_twins_says_what_is_carried_and_what_is_not() -> None:
     page = (ROOT / "docs/reference/fidelity.md").read_text("utf-8")
-    for heading, facts in (("## Carried", CARRIED), ("## Not carried", LOST)):
+    for heading, facts in PARTS:
         assert table(facts) in page, f"under `{heading}` write:\n{table(facts)}"
         assert len(rows(page, heading)) == len(facts) + 1
+
+
+def test_the_page_on_checks_has_every_rule_as_it_is() -> None:
+    page = (ROOT / "docs/reference/check.md").read_text("utf-8")
+    lines = [
+        f"| `{one.name}` | {one.severity} | {one.about} {one.why} | {one.fix} | {'yes' if one.rewrites else ''} |"
+        for one in RULES
+    ]
+    wanted = "\n".join(lines)
+    assert wanted in page, f"under `## Rules` write:\n{wanted}"
+    assert len(rows(page, "## Rules")) == len(RULES) + 1
+
+
+def test_the_page_on_reasons_is_made_of_the_data() -> None:
+    page = (ROOT / "docs/reference/reasons.md").read_text("utf-8")
+    assert page.endswith(reasons("en") + "\n"), "write under `## Reasons` what `jido why --reasons --lang en` prints"
 
 
 def table(facts: Mapping[str, str]) -> str:

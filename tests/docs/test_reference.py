@@ -75,7 +75,8 @@ def test_the_readme_names_what_is_set_in_a_job(page: str) -> None:
     heading = {"README.md": "### In the job", "README.ko.md": "### job 안에서"}[page]
     shown = {name for row in rows(read(page), heading)[1:] for name in re.findall(r"`(JIDO_\w+)`", row[0])}
     template = (Path(inspect.getfile(script)).parent / "job.sh.j2").read_text("utf-8")
-    assigned = set(re.findall(r"^(JIDO_[A-Z_]+)=", template, re.M)) | {"JIDO_JOB_ID", "JIDO_NODES", "JIDO_RESTART"}
+    assigned = set(re.findall(r"^(JIDO_[A-Z_]+)=", template, re.M)) | {"JIDO_JOB_ID", "JIDO_NODES"}
+    assigned |= {"JIDO_RESTART", "JIDO_CPUS"}
     assert shown == assigned
 
 
@@ -89,10 +90,11 @@ def test_the_job_scripts_own_exit_codes_are_there() -> None:
     folder = Path(inspect.getfile(script)).parent
     used = {
         code
-        for template in folder.glob("*.j2")
+        for template in [*folder.glob("*.j2"), *folder.parent.rglob("stage.sh")]
         for code in re.findall(r"(?:finish|exit) (1\d\d)\b", template.read_text("utf-8"))
     }
-    assert {row[0] for row in rows(read("docs/reference/exit-codes.md"), "## Of a job")[1:]} == used
+    shown = {row[0] for row in rows(read("docs/reference/exit-codes.md"), "## Of a job")[1:]}
+    assert shown == used | {str(script.STOPPED)}
 
 
 @pytest.mark.parametrize(("heading", "socket"), [("## Engines", Engine), ("## Transports", Transport)])
@@ -111,9 +113,9 @@ def test_the_architecture_has_every_room() -> None:
 
 def test_what_is_said_not_to_work_is_not_there() -> None:
     said = re.sub(r"\s+", " ", read("README.md").split("Not yet:")[1])
-    assert "Other schedulers (PBS, HTCondor, Kubernetes, Ray, Spark) and object storage" in said
-    assert set(ENGINES) == {"process", "slurm"}
+    assert "Other schedulers (HTCondor, Kubernetes, Ray, Spark) and object storage" in said
+    assert set(ENGINES) == {"pbs", "process", "slurm"}
     assert not set(STORAGE) & {"s3", "hdfs"}
-    for verb in ("why", "shell", "tunnel", "notebook"):
+    for verb in ("dash", "mcp"):
         assert f"`{verb}`" in said
         assert verb not in COMMANDS

@@ -63,11 +63,14 @@ class Person:
 
 
 @pytest.fixture(scope="session")
-def on_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """A person with a twin that was brought up and probed; shared by the tests, so leave it healthy."""
+def on_twin(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Person]:
+    """A person with a twin that was brought up and probed; shared by the tests, so leave it healthy.
+
+    A parameter is the tree whose programs the twin runs.
+    """
     person = Person(tmp_path_factory.mktemp("person"))
     try:
-        person.types("twin", "up", str(HANOK))
+        person.types("twin", "up", str(HANOK), "--root", getattr(request, "param", None) or "/")
         person.types("probe", "hanok")
         yield person
     finally:

@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Person
+from tests.trees import trees
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("hanok")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The path is the same on this machine's Slurm and on newer ones."""
+    if "on_twin" in metafunc.fixturenames:
+        own = pytest.param(None, id="own")
+        metafunc.parametrize("on_twin", [own, *trees("hanok")], indirect=True, scope="session")
+
 
 TRAIN = """\
 import os, socket, pathlib
@@ -93,15 +102,20 @@ def test_a_run_can_be_cancelled_and_its_story_says_so(person: Person) -> None:
 
 
 def test_a_run_waits_for_another_and_does_not_outlive_its_failure(person: Person) -> None:
-    person.types("submit", "--on", "hanok", "--", "sh", "-c", "sleep 1; exit 3")
+    gate = "/data/student/gate-chain"
+    person.types("submit", "--on", "hanok", "--", "sh", "-c", f"until [ -e {gate} ]; do sleep 0.1; done; exit 3")
     failing = str(person.run()["number"])
     person.types("submit", "--on", "hanok", "--after", failing, "--", "true")
-    person.types("wait", failing, "last", code=10)
     run = person.run()
+    person.types("submit", "--on", "hanok", "--", "touch", gate)
+    person.types("wait", failing, str(run["number"]), code=10)
+    run = person.run(run["number"])
     # Slurm cancels it, or says that its dependency is never satisfied; it never ran.
     assert run["state"] in ("cancelled", "dependency never satisfied")
     assert run["settled"]
-    assert person.types("logs", "last", code=8).stdout == ""
+    assert person.types("logs", str(run["number"]), code=8).stdout == ""
+    # Slurm would take a job that it has forgotten for one that ended well.
+    assert "is failed" in person.types("submit", "--on", "hanok", "--after", failing, "--", "true", code=5).stderr
 
 
 def test_ctrl_c_stops_following_and_the_job_goes_on(person: Person) -> None:
@@ -129,7 +143,7 @@ def test_an_environment_is_built_once_on_a_compute_node(person: Person, tiny_whe
     first = person.types(*command).stdout
     assert "building the environment" in first
     assert "hanok-g" in first
-    assert re.search(r"^42 /data/student/env/envs/[0-9a-f]{16}$", first, re.MULTILINE)
+    assert re.search(r"^42 /data/student/.jido/envs/[0-9a-f]{16}/py3.\d+-x86_64$", first, re.MULTILINE)
     again = person.types(*command).stdout
     assert "building" not in again
     assert again.strip() == first.strip().splitlines()[-1]

@@ -102,7 +102,7 @@ def test_a_controller_that_is_down_is_told_apart_from_a_lost_job(tmp_path: Path)
         person.types("submit", "--on", "hanok", "--", "sleep", "600")
         [controller] = [daemon["pid"] for daemon in up["daemons"] if daemon["name"] == "slurmctld"]
         os.kill(controller, signal.SIGKILL)
-        listed = person.types("ps")
+        listed = person.types("ps", code=7)
         assert "could not be asked" in listed.stderr
         assert "running" in listed.stdout or "queued" in listed.stdout
         before = len(person.json("ps", "-a", "--offline")["runs"])

@@ -73,7 +73,7 @@ def test_the_story_on_a_twin_from_its_start_to_the_results_at_home(environment: 
     reached = re.search(r"([\d.]+)% of the test digits read right", said)
     assert reached, said
     assert float(reached[1]) > 95
-    assert re.search(r"run 1 \(train\) is done after \d+s on \S+, exit code 0", said)
+    assert re.search(r"run 1 \(train\) is done after (\d+m)?\d+s on \S+, exit code 0", said)
 
     results = Path(environment["JIDO_DEMO_RESULTS"])
     names = {path.name for path in results.rglob("*") if path.is_file()}

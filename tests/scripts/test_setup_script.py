@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests import trees
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "setup"
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 BASICS = (
     "basename",
     "bash",
@@ -49,16 +51,22 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 """
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    root = tmp_path / "지도 'of' $(x)"
+def made_in(folder: Path) -> Path:
+    root = folder / "지도 'of' $(x)"
     (root / "scripts").mkdir(parents=True)
     (root / "requirements").mkdir()
-    shutil.copy(SCRIPT, root / "scripts")
-    (root / "requirements" / "demo.txt").write_text("# nothing\n")
+    for name in ("setup", "trees.sh"):
+        shutil.copy(SCRIPTS / name, root / "scripts")
+    for name in ("demo", "dev"):
+        (root / "requirements" / f"{name}.txt").write_text("# nothing\n")
     (root / "pyproject.toml").write_text(PROJECT)
     (root / "backend.py").write_text(BACKEND)
     return root
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return made_in(tmp_path)
 
 
 @pytest.fixture
@@ -144,3 +152,132 @@ def test_an_unknown_profile_is_refused(checkout: Path) -> None:
     done = setup(checkout, "demmo")
     assert done.returncode == 2
     assert done.stderr == "usage: scripts/setup [demo|dev]\n"
+
+
+# In place of what fetches, installs and mounts. Where MIRROR is empty apt knows none; with BROKEN no tree is made.
+TOYS = {
+    "apt-get": 'case "$*" in *indextargets*) printf "%s" "$MIRROR" ;; *) echo "apt-get $*" >>"$LOG" ;; esac',
+    "apt-config": ":",
+    "sudo": 'shift; exec "$@"',
+    "unshare": 'while [[ $1 == --* ]]; do shift; done; exec "$@"',
+    "mount": ":",
+    "chroot": 'echo "chroot ${*:2}" >>"$LOG"',
+    "debootstrap": """
+        echo "debootstrap $*" >>"$LOG"
+        tree=${*: -3:1}
+        if [[ -e $tree/left ]]; then echo "not from nothing" >>"$LOG"; fi
+        mkdir -p "$tree"/{usr/sbin,etc/dpkg/dpkg.cfg.d}
+        touch "$tree/left"
+        if [[ -n ${BROKEN:-} ]]; then echo "E: $BROKEN"; exit 1; fi
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which everything but the trees is made."""
+    root = made_in(tmp_path_factory.mktemp("ready"))
+    assert setup(root, "dev", JIDO_TREES="").returncode == 0
+    return root
+
+
+class Debian:
+    """A machine on which trees can be made, by toys."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.trees, self._log = root, folder / "나무 $(x)", folder / "log"
+        toys = folder / "toys"
+        toys.mkdir()
+        # Every package is there, since each of its commands is.
+        listed = re.findall(r"^([\w.-]+) [\w-]+$", (SCRIPTS / "setup").read_text(), re.MULTILINE)
+        for name in {*listed, *TOYS} - set(BASICS):
+            (toys / name).write_text(f"#!/usr/bin/env bash\n{TOYS.get(name, ':')}\n")
+            (toys / name).chmod(0o755)
+        self.env = environment(
+            PATH=f"{toys}:{os.environ['PATH']}",
+            LOG=str(self._log),
+            MIRROR="http://mirror.example/debian/\nhttp://other.example/debian/",
+            TMPDIR=str(folder),
+            JIDO_TREES=str(self.trees),
+            JIDO_NO_APT="",
+        )
+
+    def start(self, **more: str) -> subprocess.Popen[str]:
+        argv = [str(self.root / "scripts" / "setup"), "dev"]
+        return subprocess.Popen(argv, env=self.env | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def setup(self, **more: str) -> str:
+        process = self.start(**more)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (0, ""), err
+        return err
+
+    def did(self, what: str = "") -> list[str]:
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [line for line in lines if line.startswith(what)]
+
+    @property
+    def made(self) -> list[str]:
+        return sorted(path.name for path in self.trees.iterdir() if not path.name.startswith(".lock"))
+
+
+@pytest.fixture
+def debian(ready: Path, tmp_path: Path) -> Debian:
+    if not Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists():
+        pytest.skip("Debian's keys are not installed (package debian-archive-keyring)")
+    return Debian(ready, tmp_path)
+
+
+def test_trees_are_made_once_of_signed_packages_from_the_mirror_of_apt(debian: Debian) -> None:
+    two = [debian.start() for _ in range(2)]
+    said = [process.communicate()[1] for process in two]
+    assert [process.returncode for process in two] == [0, 0], said
+    assert debian.made == sorted(trees.RELEASES)
+    made = debian.did("debootstrap")
+    assert [line.split(str(debian.trees))[0].split()[-1] for line in made] == list(trees.RELEASES)
+    for line in made:
+        assert "--force-check-gpg" in line
+        assert " http://mirror.example/debian/ " in line
+    assert re.search(r"making a tree of Debian trixie .* \d+ s\n  \S+ .*/trixie\n", "".join(said))
+    assert debian.setup() == ""
+    assert len(debian.did("debootstrap")) == len(trees.RELEASES)
+
+
+def test_a_tree_that_could_not_be_made_is_not_there_and_the_reason_is_told_and_kept(debian: Debian) -> None:
+    said = debian.setup(BROKEN="no way to the mirror")
+    assert debian.made == ["forky.why", "trixie.why"]
+    assert said.count("so tests on its Slurm are skipped: E: no way to the mirror\n") == 2
+    assert (debian.trees / "trixie.why").read_text() == "E: no way to the mirror\n"
+    (debian.trees / ".making-trixie" / "left").mkdir(parents=True)  # by one that was killed
+    debian.setup()
+    assert debian.made == sorted(trees.RELEASES)
+    assert debian.did("not from nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"JIDO_NO_APT": "1"}, "JIDO_NO_APT is set"),
+        ({"MIRROR": ""}, "apt knows no mirror of Debian here"),
+    ],
+)
+def test_where_no_tree_can_be_made_one_line_says_why(debian: Debian, changed: dict[str, str], why: str) -> None:
+    said = debian.setup(**changed)
+    assert f"setup: no tree of Debian forky, so tests on its Slurm are skipped: {why}\n" in said
+    assert debian.did("debootstrap") == []
+    assert debian.made == ["forky.why", "trixie.why"]
+
+
+def test_whoever_wants_no_trees_gets_none(debian: Debian) -> None:
+    assert debian.setup(JIDO_TREES="") == ""
+    assert debian.did() == []
+
+
+def test_a_test_that_lacks_its_tree_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(trees, "_TREES", str(tmp_path))
+    (tmp_path / "trixie.why").write_text("this needs root or password-less sudo\n")
+    reasons = [mark.kwargs["reason"] for row in trees.trees("x") for mark in row.marks if mark.name == "skipif"]
+    assert reasons == [
+        "no tree of Debian trixie: this needs root or password-less sudo",
+        "no tree of Debian forky: `scripts/setup dev` makes it",
+    ]

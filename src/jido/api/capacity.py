@@ -10,15 +10,18 @@ from typing import Literal, TypeVar
 import msgspec
 
 from jido.api.cluster import Cluster
+from jido.capacity.ahead import Window, windows
 from jido.capacity.kinds import LEAST_CPUS, LEAST_MEMORY
 from jido.capacity.places import Place, Request, check, places, ranked
 from jido.capacity.usable import Pool, together, usable
 from jido.config import clusters, maps
-from jido.engines.base import Placement
+from jido.engines.base import Engine, Placement
 from jido.errors import JidoError, NotFound
 from jido.model.bundle import bundle
+from jido.model.capacity import by_node
 from jido.model.job import JobSpec, Resources
 from jido.model.map import Map, Now
+from jido.transports.base import Transport
 
 T = TypeVar("T")
 
@@ -37,6 +40,7 @@ class Gpus(msgspec.Struct, frozen=True):
         kinds: Each kind once, over all partitions.
         partitions: Each kind behind each partition.
         problem: Why it could not be looked at now; what is told is then older.
+        ahead: Reservations and maintenance ahead, in words, as the map knows them.
     """
 
     cluster: str
@@ -44,6 +48,7 @@ class Gpus(msgspec.Struct, frozen=True):
     kinds: tuple[Pool, ...] = ()
     partitions: tuple[Pool, ...] = ()
     problem: str = ""
+    ahead: tuple[str, ...] = ()
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -68,38 +73,95 @@ def _best(found: Sequence[Place], problems: Mapping[str, str]) -> Literal["now",
     return "not known" if problems or not found else "no"
 
 
-def look_again(name: str, *, fresh: bool = False) -> tuple[Map, str]:
-    """The newest map with a look at nodes and queue that is not older than `FRESH` seconds, in one exec at most.
+class Look(msgspec.Struct, frozen=True):
+    """A cluster with the newest look at its nodes and queue.
+
+    Attributes:
+        name: The cluster.
+        map: Its map with that look.
+        problem: Why it could not be looked at now; empty when it could, or need not be.
+    """
+
+    name: str
+    map: Map
+    problem: str = ""
+
+
+def look_again(names: Sequence[str], *, fresh: bool = False) -> list[Look]:
+    """The newest maps with a look at nodes and queue not older than `FRESH` seconds, in one exec each, side by side.
 
     Args:
-        name: The cluster.
+        names: The clusters.
         fresh: Look again however young the last look is.
 
-    Returns:
-        The map, and why it could not be looked at; empty when it could.
+    Raises:
+        NotFound: There is none, no cluster is called that, or it was never probed.
+    """
+    # Only the exec is left to threads. msgspec (0.22.0) makes a type ready at its first use, and a second thread that
+    # finds it half ready ends the process; besides, reading maps is work for one core.
+    if not names:
+        raise NotFound("no cluster was mapped yet", hint="jido add NAME USER@HOST; jido probe NAME")
+    kept = {name: newest_look(name) for name in names}
+    old = [name for name in names if fresh or time.time() - kept[name].now.at > FRESH]
+    engines = {name: _engine(name) for name in old}
+    answers = dict(zip(old, _each(old, lambda name: _answer(name, engines[name])), strict=True)) if old else {}
+    return [_looked(name, kept[name], answers.get(name)) for name in names]
+
+
+def newest_look(name: str) -> Map:
+    """The newest map of a cluster with the newest look at its nodes and queue, asking nobody."""
+    _ = Cluster(name).destination
+    return _with(maps.need(name), maps.latest_now(name))
+
+
+def _engine(name: str) -> Engine | str:
+    """What runs jobs there, or why that is not known."""
+    try:
+        return Cluster(name).engine
+    except JidoError as error:
+        return _words(error)
+
+
+def _answer(name: str, engine: Engine | str) -> Now | str:
+    """Nodes and queue now, or why they could not be looked at."""
+    if isinstance(engine, str):
+        return engine
+    try:
+        now = _now(engine, Cluster(name).transport)
+    except JidoError as error:
+        return _words(error)
+    if now is None:
+        return f"{engine.title} has no quick look at its nodes; `jido probe {name}` maps them anew"
+    return now if now.nodes.is_known else now.nodes.why or "its nodes were not told"
+
+
+def _words(error: JidoError) -> str:
+    return error.what + (f": {error.cause}" if error.cause else "")
+
+
+def _looked(name: str, map_: Map, answer: Now | str | None) -> Look:
+    if isinstance(answer, Now):
+        maps.save_now(name, answer)
+        return Look(name, _with(map_, answer))
+    return Look(name, map_, answer or "")
+
+
+def _now(engine: Engine, transport: Transport) -> Now | None:
+    """Nodes and queue in one exec: by the engine's quick looks, else by what it says of itself; None without either.
 
     Raises:
-        NotFound: No cluster is called that, or it was never probed.
+        TransportError: The machine could not be spoken to.
+        SchedulerError: The engine did not answer.
     """
-    cluster = Cluster(name)
-    _ = cluster.destination
-    map_ = _with(cluster.map, maps.latest_now(name))
-    if not fresh and time.time() - map_.now.at <= FRESH:
-        return map_, ""
-    try:
-        engine = cluster.engine
-        parts = engine.now_looks()
-        if not parts:
-            return map_, f"{engine.title} has no quick look at its nodes; `jido probe {name}` maps them anew"
+    parts = engine.now_looks()
+    if parts:
         question = bundle(parts)
-        reply = cluster.transport.run(question.command)
-        now = engine.now(question.parse(reply), reply.at)
-    except JidoError as error:
-        return map_, error.what + (f": {error.cause}" if error.cause else "")
-    if not now.nodes.is_known:
-        return map_, now.nodes.why or "its nodes were not told"
-    maps.save_now(name, now)
-    return _with(map_, now), ""
+        reply = transport.run(question.command)
+        return engine.now(question.parse(reply), reply.at)
+    slots = engine.slots()
+    if slots is None:
+        return None
+    return slots.parse(transport.run(slots.command)).now
 
 
 def _with(map_: Map, now: Now | None) -> Map:
@@ -107,7 +169,8 @@ def _with(map_: Map, now: Now | None) -> Map:
     if now is None or now.at <= map_.now.at:
         return map_
     return msgspec.structs.replace(
-        map_, now=msgspec.structs.replace(map_.now, at=now.at, nodes=now.nodes, queue=now.queue)
+        map_,
+        now=msgspec.structs.replace(map_.now, at=now.at, nodes=now.nodes, queue=now.queue, shared=now.shared),
     )
 
 
@@ -125,13 +188,20 @@ def gpus(names: Sequence[str] = (), *, fresh: bool = False, wanted: Request | No
     how = wanted or Request()
     cpus, memory = how.cpus_per_gpu or LEAST_CPUS, how.memory_per_gpu or LEAST_MEMORY
 
-    def of(name: str) -> Gpus:
-        map_, problem = look_again(name, fresh=fresh)
-        found = usable(map_, cpus=cpus, memory=memory)
-        kinds = together(map_, found, cpus=cpus, memory=memory)
-        return Gpus(name, map_.now.at, tuple(kinds), tuple(found), problem)
+    def of(look: Look) -> Gpus:
+        found = usable(look.map, cpus=cpus, memory=memory)
+        kinds = together(look.map, found, cpus=cpus, memory=memory)
+        ahead = tuple(_ahead(window, look.map) for window in windows(look.map))
+        return Gpus(look.name, look.map.now.at, tuple(kinds), tuple(found), look.problem, ahead)
 
-    return _each(names or mapped(), of)
+    return [of(look) for look in look_again(names or mapped(), fresh=fresh)]
+
+
+def _ahead(window: Window, map_: Map) -> str:
+    there = by_node(map_)
+    with_gpus = sum(bool(group.gpus) for name, group in there.items() if name in window.nodes)
+    of = sum(bool(group.gpus) for group in there.values())
+    return f"{window.sentence}: {with_gpus} of {of} nodes with GPUs; jobs that would run into it do not start before"
 
 
 def mapped() -> list[str]:
@@ -154,13 +224,9 @@ def where(wanted: Request, names: Sequence[str] = (), *, fresh: bool = False, es
     """
     check(wanted)
 
-    def of(name: str) -> tuple[str, list[Place], str]:
-        map_, problem = look_again(name, fresh=fresh)
-        return name, places(map_, wanted), problem
-
-    looked = _each(names or mapped(), of)
-    found = ranked([place for _, some, _ in looked for place in some])
-    problems = {name: problem for name, _, problem in looked if problem}
+    looked = look_again(names or mapped(), fresh=fresh)
+    found = ranked([place for look in looked for place in places(look.map, wanted)])
+    problems = {look.name: look.problem for look in looked if look.problem}
     asked = [one for one in found if one.when in ("now", "later") and one.cluster not in problems][:estimates]
     if asked:
         by_cluster: dict[str, list[Place]] = {}
@@ -177,6 +243,7 @@ def _estimated(place: Place, wanted: Request) -> Place:
     """The place as the scheduler's dry run of the real request sees it; unchanged where it did not answer."""
     cluster = Cluster(place.cluster)
     resources = Resources(
+        nodes=wanted.nodes,
         gpus=wanted.gpus,
         gpu_model=place.model or None,
         time=wanted.time,
@@ -202,20 +269,16 @@ def _estimated(place: Place, wanted: Request) -> Place:
         return change(place, when="no", why=said.words, rests_on="estimated", usable=0)
     if said.accepted is None or said.starts is None:
         return place
-    # A bound of mine that is used up is not in the estimate: Slurm reckons with the nodes only.
+    # A bound of mine that is used up is not in the estimate: Slurm reckons with the nodes only (22.05).
+    if place.held_by == "limit":
+        return place
     if place.when == "now" and said.starts - reply.at > SOON:
         return change(place, when="later", why="estimated start", rests_on="estimated", starts=said.starts, usable=0)
     return change(place, rests_on="estimated", starts=said.starts)
 
 
 def _each(names: Sequence[str], of: Callable[[str], T]) -> list[T]:
-    """Ask several clusters side by side.
-
-    Raises:
-        NotFound: There is no cluster to ask.
-    """
-    if not names:
-        raise NotFound("no cluster was mapped yet", hint="jido add NAME USER@HOST; jido probe NAME")
+    """Ask several clusters side by side."""
     if len(names) == 1:
         return [of(names[0])]
     with ThreadPoolExecutor(max_workers=min(16, len(names))) as pool:

@@ -43,7 +43,7 @@ class Cluster:
         return OpenSSH(self.destination, places.runtime(), self.name)
 
     @property
-    def map(self) -> Map:
+    def saved_map(self) -> Map:
         """Its newest map.
 
         Raises:
@@ -74,7 +74,7 @@ class Cluster:
         """
         name = self.destination.engine
         if not name:
-            fact = self.map.scheduling.engine
+            fact = self.saved_map.scheduling.engine
             if not fact.value:
                 raise SchedulerMissing(
                     f"no scheduler is known on {self.name}",

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
-from jido.api import probing
+from jido.api import homes, probing
 from jido.api.cluster import Cluster
 from jido.api.jobs import ledger
 from jido.config import maps
 from jido.errors import JidoError, TransportError, TwinError
 from jido.explain.health import Health, MyRun, Seen, examine
+from jido.explain.speech import Speech, language
+from jido.model.map import Map
+from jido.model.quota import share
+
+_HALF = 0.5
+# Seconds that a doctor counts what fills a home.
+_COUNTED = 5.0
 
 
-def doctor(name: str, *, offline: bool = False) -> Health:
+def doctor(name: str, *, offline: bool = False, lang: str = "") -> Health:
     """Check a cluster up.
 
     Args:
         name: The cluster.
         offline: Ask nobody; say what the kept map tells.
+        lang: ``en`` or ``ko``; empty asks ``JIDO_LANG`` and the locale.
 
     Raises:
         NotFound: No cluster is called that.
+        InputError: There is no such language.
     """
+    speech = Speech(language(lang, os.environ))
     destination = Cluster(name).destination
     dead, why = _twin(Path(destination.twin)) if destination.twin else ((), "")
     trouble = ("", "", "")
@@ -42,7 +53,27 @@ def doctor(name: str, *, offline: bool = False) -> Health:
     runs = tuple(
         MyRun(run.number, run.job, run.title, run.nodes) for run in ledger().unsettled(name) if not run.state.ended
     )
-    return examine(Seen(name, map_, time.time(), fresh, took, trouble, runs, dead, why))
+    engine = probing.engine_of(map_) if map_ is not None else None
+    steered = engine is None or map_ is None or engine.capabilities(map_.scheduling).control_plane.can
+    reasons = {job.reason for job in (map_.now.queue.value or () if map_ else ()) if job.state == "pending"}
+    meanings = {reason: told for reason in reasons if (told := engine.meaning(reason) if engine else None)}
+    caches = _caches(name, map_) if fresh and map_ else ()
+    seen = Seen(name, map_, time.time(), fresh, took, trouble, runs, dead, why, meanings, steered, caches)
+    return examine(seen, speech)
+
+
+def _caches(name: str, map_: Map) -> tuple[tuple[str, int], ...]:
+    """What in my home could lie elsewhere; a home that is known to be half empty is not walked over."""
+    for volume in map_.storage.volumes:
+        if volume.tier.value == "home" and (quota := volume.quota.value) and (used := map_.now.used.get(volume.path)):
+            part = share(quota, used)
+            if part is not None and part < _HALF:
+                return ()
+    try:
+        seen = homes.look(Cluster(name).transport, _COUNTED)
+    except JidoError:
+        return ()
+    return tuple((one.path, one.bytes) for one in (seen.held if seen else ()) if one.bytes)
 
 
 def _twin(folder: Path) -> tuple[tuple[str, ...], str]:

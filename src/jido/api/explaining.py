@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from jido.api.probing import kinds
+from jido.api.probing import engine_of, kinds
 from jido.config import clusters, maps
 from jido.errors import InputError, JidoError, NotFound, nearest
 from jido.explain.page import Page
@@ -103,7 +103,8 @@ def explain(what: str = "", *, on: str = "", lang: str = "") -> Explained:
         return Explained(page, from_.origin)
     if not what or (not on and _is_cluster(what)):
         from_ = source(what or on or _only())
-        return Explained(cluster.explain_cluster(from_.map, speech, storage_kinds(from_.map)), from_.origin)
+        page = cluster.explain_cluster(from_.map, speech, storage_kinds(from_.map), engine_of(from_.map))
+        return Explained(page, from_.origin)
     try:
         key = terms.term_key(what)
     except NotFound as error:

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import msgspec
 
+from jido.api import fidelity_storage
 from jido.model.facts import Fact
 from jido.model.limits import Association
 from jido.model.map import Bytes, Gpu, Map, NodeGroup, NodeNow, Volume
 from jido.model.nodeset import expand, fold
 from jido.probe.diff import Change, changes
 from jido.twins.fidelity import why_lost
-from jido.twins.spec import is_system
 
 T = TypeVar("T")
 
@@ -27,38 +27,40 @@ _TOP = "root"
 _SIGNED = re.compile(r" \[[^\[\]@ ]+@[^\[\] ]+\]$")
 
 
-def differences(map_: Map, probed: Map) -> list[Change]:
+def differences(map_: Map, probed: Map, *, plain: bool = False) -> list[Change]:
     """Every fact a twin carries that a probe of it does not bring back as it is in the map.
 
     What the map does not know is nothing to carry: a probe may well find it out. Nodes are compared one by one, since
-    alike ones may be grouped otherwise. Of what holds at one moment, nodes that are down or drained are compared.
+    alike ones may be grouped otherwise. Of what holds at one moment, nodes that are down or drained are compared, and
+    how full volumes are. What only compute nodes see, and that volumes are shared, is compared for those that were
+    looked at from inside; speeds where they were measured.
 
     Args:
         map_: What the twin was built of.
-        probed: What a probe of its login node brought.
+        probed: What a probe of it brought.
+        plain: Whether it is a twin without namespaces, which carries less.
 
     Returns:
         In the order of the map; `jido.twins.fidelity` lists what is left out, with its reason.
     """
-    there, here = _comparable(map_, map_), _comparable(probed, map_)
+    before, after = fidelity_storage.alike(map_, probed)
+    there, here = _comparable(map_, map_, before), _comparable(probed, map_, after)
     found = [change for change in changes(there, here) if not _excused(change)]
-    return [*found, *_order(map_, probed), *_ailing(map_, probed)]
+    found += [*_order(map_, probed), *_ailing(map_, probed)]
+    found += [*fidelity_storage.room(map_, probed), *fidelity_storage.speeds(map_, probed)]
+    return [change for change in found if not (plain and why_lost(change.path, plain=True))]
 
 
 def _excused(change: Change) -> bool:
-    if change.before == "unknown" or why_lost(change.path):
+    if change.before == "unknown" or (why_lost(change.path)):
         return True
-    # What the probe found besides: a QoS of Slurm's own making, and the machine's own file systems.
-    path = change.path.removeprefix("storage.volumes.")
-    return not change.before and (
-        change.path == f"scheduling.qos_rules.{_BORN}" or (path != change.path and is_system(path))
-    )
+    # What the probe found besides: a QoS of Slurm's own making.
+    return not change.before and change.path == f"scheduling.qos_rules.{_BORN}"
 
 
-def _comparable(one: Map, built_of: Map) -> Map:
+def _comparable(one: Map, built_of: Map, volumes: tuple[Volume, ...]) -> Map:
     """The same map with what stands for the same thing written in the same way."""
     structs = msgspec.structs
-    me = next((host.user.value for host in one.instance.login if host.user.value), None)
     unknown_memory = {
         name for group in built_of.instance.nodes if group.memory is None for name in expand(group.names)
     }
@@ -70,7 +72,9 @@ def _comparable(one: Map, built_of: Map) -> Map:
             scheduling,
             partitions=_each(
                 scheduling.partitions,
-                lambda rows: [structs.replace(row, nodes=fold(expand(row.nodes))) for row in rows],
+                lambda rows: [
+                    structs.replace(row, nodes=fold(expand(row.nodes)), preempt=_way_out(row.preempt)) for row in rows
+                ],
             ),
             accounts=_each(scheduling.accounts, sorted),
             qos=_each(scheduling.qos, sorted),
@@ -78,7 +82,7 @@ def _comparable(one: Map, built_of: Map) -> Map:
         ),
         storage=structs.replace(
             one.storage,
-            volumes=tuple(_volume(row, me) for row in one.storage.volumes if row.on_login),
+            volumes=volumes,
             missing=one.storage.missing if built_of.storage.missing else (),
         ),
     )
@@ -86,6 +90,11 @@ def _comparable(one: Map, built_of: Map) -> Map:
 
 def _each(fact: Fact[tuple[T, ...]], change: Callable[[tuple[T, ...]], Iterable[T]]) -> Fact[tuple[T, ...]]:
     return fact if fact.value is None else msgspec.structs.replace(fact, value=tuple(change(fact.value)))
+
+
+def _way_out(mode: str) -> str:
+    # To suspend is to take turns: Slurm 22.05 prints it of a partition, 24.11 does not.
+    return "suspend" if "suspend" in mode.split(",") else mode
 
 
 def _memberships(rows: tuple[Association, ...]) -> list[Association]:
@@ -119,15 +128,6 @@ def _one_by_one(one: Map, unknown_memory: set[str]) -> Iterator[NodeGroup]:
                 gpus=tuple(gpus),
                 features=tuple(sorted(group.features)),
             )
-
-
-def _volume(row: Volume, me: str | None) -> Volume:
-    """Seen from the login node, with the user's name left open."""
-    mine = row.mine
-    if mine.value and me:
-        path = "/".join("ME" if part == me else part for part in mine.value.split("/"))
-        mine = msgspec.structs.replace(mine, value=path)
-    return msgspec.structs.replace(row, mine=mine, seen_from="login")
 
 
 def _order(map_: Map, probed: Map) -> Iterator[Change]:

@@ -17,7 +17,6 @@ from jido.model.job import JobSpec, Sighting, State
 from jido.model.map import Map
 from jido.model.nodeset import fold
 from jido.model.seen import NodeSeen
-from jido.model.waiting import in_words
 from jido.probe.diff import changes
 from jido.probe.inside import choose, measure, send
 from jido.probe.inside.choose import Aim
@@ -204,7 +203,7 @@ def preview(name: str, wish: Wish) -> str:
     """
     _check(wish.reach)
     cluster = Cluster(name)
-    map_, engine = cluster.map, cluster.engine
+    map_, engine = cluster.saved_map, cluster.engine
     session = _session(map_, engine, wish, _bases(map_)[0])
     lines = []
     for number, aim in enumerate(choose.aims(map_, every=wish.every)):
@@ -228,7 +227,7 @@ def waiting(name: str) -> list[Errand]:
 def _check(reach: Iterable[str]) -> None:
     for address in reach:
         host, _, port = address.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
             raise InputError(f"{address!r} is no address to reach", hint="HOST:PORT, e.g. www.example.org:443")
 
 
@@ -330,7 +329,7 @@ def _finish(
                 errand.kind, errand.node, "seen", partition, errand.job, "", what.cost, seen.measured.why_not
             )
             continue
-        state, why = _why(ended.get(key), what, session, errand)
+        state, why = _why(ended.get(key), what, session, errand, engine)
         settle = f"jido probe {name} --compute" + (" --resume" if state == "waiting" else "")
         blanks.append(unseen(errand.node, why, settle, time.time()))
         outcomes[key] = Outcome(errand.kind, errand.node, state, partition, errand.job, why, what.cost)
@@ -376,18 +375,23 @@ def _read(name: str, session: Session, errand: Errand, what: Brought) -> Inside 
     )
 
 
-def _why(seen: Sighting | None, what: Brought, session: Session, errand: Errand) -> tuple[str, str]:
+def _why(seen: Sighting | None, what: Brought, session: Session, errand: Errand, engine: Engine) -> tuple[str, str]:
     """Whether a job that brought nothing waits or failed, and why."""
     where = f" in {errand.spec.resources.partition}" if errand.spec.resources.partition else ""
     job = f"job {errand.job}" if errand.job else "its job"
     if what.output:
         return "failed", f"{job} left an answer that cannot be read"
     if seen is not None and seen.state in errands.WAITS:
-        return "waiting", f"{job} waits{where}: {in_words(seen.reason)}"
+        meaning, own = engine.meaning(seen.reason), seen.reason.strip("() ")
+        return "waiting", ": ".join(
+            filter(None, (f"{job} waits{where}", own, meaning.short["en"] if meaning else ""))
+        )
     if seen is not None and not seen.state.ended and seen.state is not State.UNKNOWN:
         return "waiting", f"{job} is {seen.state.value}{where}"
     said = what.said.splitlines()[-1] if what.said else ""
     state = f"{job} is {seen.state.value}" if seen is not None else f"no scheduler knows {job} any more"
+    if seen is not None and seen.state is State.CANCELLED and not said:
+        return "failed", f"{state} before it brought anything"
     return "failed", f"{state} and left nothing in {session.folder}" + (
         f": {said}" if said else "; does the node see that folder?"
     )

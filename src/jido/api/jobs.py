@@ -11,8 +11,9 @@ import msgspec
 
 from jido.api.cluster import Cluster
 from jido.config import clusters, places
-from jido.errors import CommandFailed, InputError, JidoError, Refused
-from jido.jobs.ledger import Ledger, Run
+from jido.errors import CommandFailed, InputError, JidoError, NotFound
+from jido.jobs.ledger import CANCEL, Ledger
+from jido.jobs.runs import Run
 from jido.jobs.status import look
 from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
@@ -21,14 +22,14 @@ from jido.transports.base import ask
 if TYPE_CHECKING:
     from jido.config.project import Project
     from jido.jobs.follow import Happening
-    from jido.jobs.script import Environment
     from jido.jobs.submit import Draft
     from jido.model.job import JobSpec
+    from jido.model.sweep import Assignment
 
 Say = Callable[[str], None]
 
 # transfer.snapshot's exit code when code/ on the cluster is not what was pushed last.
-_STALE = 75
+STALE = 75
 
 # Node-local disks that sites of the field have; the job looks which of them is there and writable.
 _LOCAL_PLACES = (
@@ -44,6 +45,24 @@ _LOCAL_PLACES = (
 def ledger() -> Ledger:
     """The ledger of this user on this machine."""
     return Ledger(places.state() / "ledger.db")
+
+
+def select(selectors: Sequence[str], default: str = "last") -> list[Run]:
+    """The runs that are meant; see `jido.jobs.selectors.select`.
+
+    Args:
+        selectors: As typed.
+        default: What is meant when nothing was typed.
+
+    Raises:
+        NotFound: No run goes by one of them, or the selection is empty.
+    """
+    from jido.jobs.selectors import select as chosen
+
+    found = chosen(ledger(), selectors or (default,))
+    if not found:
+        raise NotFound(f"no run is {' '.join(selectors)}", hint="`jido ps -a` lists them")
+    return found
 
 
 def where(project: Project, job: str | None = None, named: str = "") -> Cluster:
@@ -103,68 +122,53 @@ def local_places(cluster: Cluster) -> list[str]:
     return list(dict.fromkeys([*(str(row.mine.value) for row in rows), *usual]))
 
 
-def plan(cluster: Cluster, project: Project, spec: JobSpec, tree: str, *, after: Sequence[Run] = ()) -> Plan:
+def plan(
+    cluster: Cluster,
+    project: Project,
+    spec: JobSpec,
+    tree: str,
+    *,
+    tasks: Sequence[Assignment] = (),
+) -> Plan:
     """Resolve a job against the map and compose its run.
 
     Raises:
         Refused: It cannot run there; the hint says what would.
     """
-    from jido.api import projects
+    from jido.api import chains, datasets, environments, projects
+    from jido.jobs import launching, resuming
     from jido.jobs.submit import draft
     from jido.transfer.snapshot import snapshot
 
-    if spec.stage:
-        raise Refused(
-            f"jido cannot stage datasets yet ({', '.join(spec.stage)})",
-            hint="take stage = ... out of jido.toml and unpack into $JIDO_LOCAL in the job itself",
-        )
     engine = cluster.engine
     spec, decided = engine.plan(spec, cluster.map_if_any)
-    strangers = [run for run in after if run.cluster != cluster.name or not run.job]
-    if strangers:
-        raise InputError(
-            f"run {strangers[0].number} cannot be waited for on {cluster.name}",
-            cause=f"it is on {strangers[0].cluster}" if strangers[0].job else "the scheduler never took it",
-        )
+    spec, how = launching.resolve(spec, engine, cluster.map_if_any)
+    spec, again = resuming.resolve(spec, engine)
+    needs = environments.resolve(project.env, cluster.map_if_any)
     workspace = projects.workspace(cluster, project)
     drafted = draft(
         engine,
         spec,
         workspace,
         tree=tree,
-        after=[run.job for run in after],
+        chain=chains.resolve(cluster, spec.after),
         local_places=local_places(cluster),
         modules=project.env.modules,
-        environment=lambda name: _environment(project, spec, workspace, name),
+        environment=lambda name: environments.of(project, workspace, name),
         prepare=lambda name: (snapshot(workspace, tree, name),),
+        tasks=tasks,
+        stage=datasets.staging_of(cluster, spec) if spec.stage else "",
     )
-    return Plan(drafted, tuple(decided), engine.submit(spec, drafted.place).command)
-
-
-def _environment(project: Project, spec: JobSpec, workspace: Workspace, run: str) -> Environment | None:
-    if not spec.requirements:
-        return None
-    from jido.jobs.script import Environment, digest_of
-
-    file = project.folder / spec.requirements
-    try:
-        parts = [file.read_bytes(), project.env.python.encode()]
-    except OSError as error:
-        raise InputError(
-            f"the requirements file {spec.requirements} cannot be read",
-            cause=str(error),
-            hint="its path is relative to the project's folder; see [env] in jido.toml",
-        ) from error
-    code = workspace.run_code(run)
-    wheels = ""
-    if project.env.wheels:
-        wheels = f"{code}/{project.env.wheels}"
-        parts += [wheel.name.encode() for wheel in sorted((project.folder / project.env.wheels).glob("*.whl"))]
-    return Environment(f"{code}/{spec.requirements}", digest_of(parts), wheels, project.env.python)
+    return Plan(drafted, (*decided, *how, *again, *needs), engine.submit(spec, drafted.place).command)
 
 
 def submit(
-    cluster: Cluster, project: Project, spec: JobSpec, *, after: Sequence[Run] = (), say: Say = lambda text: None
+    cluster: Cluster,
+    project: Project,
+    spec: JobSpec,
+    *,
+    tasks: Sequence[Assignment] = (),
+    say: Say = lambda text: None,
 ) -> Run:
     """Push the code, take a snapshot and queue a job.
 
@@ -172,7 +176,7 @@ def submit(
         cluster: Where.
         project: What.
         spec: The command and what it asks for.
-        after: Runs that must end well before this one begins.
+        tasks: Where the spec is a sweep, its tasks; see `jido.api.sweeps`.
         say: Called with one sentence for each step.
 
     Returns:
@@ -189,7 +193,7 @@ def submit(
 
     for attempt in ("usual", "whole"):
         pushed = projects.push(cluster, project, afresh=attempt == "whole", say=say)
-        planned = plan(cluster, project, spec, pushed.tree, after=after)
+        planned = plan(cluster, project, spec, pushed.tree, tasks=tasks)
         for sentence in planned.decided if attempt == "usual" else ():
             say(sentence)
         try:
@@ -203,7 +207,7 @@ def submit(
             )
         except CommandFailed as error:
             # Somebody else changed code/ on the cluster since the last push: bring all of it there again, once.
-            if error.code != _STALE or attempt == "whole":
+            if error.code != STALE or attempt == "whole":
                 raise
             say("the code on the cluster is not what was pushed last; pushing it again")
     raise AssertionError("unreachable")
@@ -211,12 +215,23 @@ def submit(
 
 def follow(run: Run, *, offset: int = 0, logs: bool = True, until: float | None = None) -> Iterator[Happening]:
     """Tell what happens to a run until it has ended; see `jido.jobs.follow.follow`."""
+    from jido.api import announcing
+    from jido.jobs.follow import Stands
     from jido.jobs.follow import follow as watch
 
     cluster = Cluster(run.cluster)
-    return watch(
-        cluster.transport, cluster.engine_named(run.engine), ledger(), run, offset=offset, logs=logs, until=until
-    )
+    engine = cluster.engine_named(run.engine)
+    if run.spec.sweep:
+        from jido.jobs.follow_tasks import follow as watch_tasks
+
+        happenings = watch_tasks(cluster.transport, engine, ledger(), run, until=until)
+    else:
+        happenings = watch(cluster.transport, engine, ledger(), run, offset=offset, logs=logs, until=until)
+    for happening in happenings:
+        if isinstance(happening, Stands):
+            run = happening.run
+        yield happening
+    announcing.ended(ledger(), [run])
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -269,7 +284,12 @@ def refresh(runs: Sequence[Run], *, ready: Reply | None = None) -> Look:
 
         with ThreadPoolExecutor(max_workers=min(8, len(open_))) as pool:
             list(pool.map(one, open_))
-    return Look(tuple(book.get(run.number) for run in runs), problems, alone)
+    stand = {run.number: book.get(run.number) for run in runs}
+    if over := [stand[run.number] for run in runs if not run.state.ended and stand[run.number].state.ended]:
+        from jido.api import announcing
+
+        announcing.ended(book, over)
+    return Look(tuple(stand[run.number] for run in runs), problems, alone)
 
 
 def words(cluster: str, command: Command, mark: str) -> list[str] | None:
@@ -284,11 +304,11 @@ def cancel(runs: Sequence[Run]) -> Look:
     """End runs and look how they stand then."""
     book = ledger()
     for run in runs:
-        if run.settled or not run.job:
-            continue
-        cluster = Cluster(run.cluster)
-        ask(cluster.transport, cluster.engine_named(run.engine).cancel([run.job]))
-        book.note(run.number, "cancel asked for")
+        # What waits here is taken out of the queue here, unless it has gone in a moment ago.
+        if not book.give_up(run.number) and not (run := book.get(run.number)).settled and run.job:
+            cluster = Cluster(run.cluster)
+            ask(cluster.transport, cluster.engine_named(run.engine).cancel([run.job]))
+            book.note(run.number, CANCEL)
     return refresh(runs)
 
 
@@ -312,21 +332,33 @@ def log(run: Run, *, last: int | None = None) -> bytes:
     ).stdout
 
 
-def preview(cluster: Cluster, project: Project, spec: JobSpec, *, after: Sequence[Run] = ()) -> str:
+def preview(
+    cluster: Cluster,
+    project: Project,
+    spec: JobSpec,
+    *,
+    tasks: Sequence[Assignment] = (),
+) -> str:
     """The exact script and commands that `submit` would execute, as text; nothing is sent.
 
     Raises:
         Refused: The job cannot run there.
     """
     from jido.api import projects
+    from jido.jobs.sweeping import PARAMETERS
 
     pushed = projects.push(cluster, project, dry_run=True)
-    planned = plan(cluster, project, spec, pushed.tree, after=after)
+    planned = plan(cluster, project, spec, pushed.tree, tasks=tasks)
     draft = planned.draft
     lines = ["# in the run folder " + draft.place.folder, ""]
     lines += [f"# decided: {sentence}" for sentence in planned.decided]
     lines += [f"cd {shlex.quote(draft.place.folder)}", *(_brief(command) for command in draft.prepare)]
     lines += [_brief(planned.command), "", f"# {draft.place.script}", draft.script]
+    for name, (content, _) in draft.files.items():
+        if name in (PARAMETERS, f"{PARAMETERS}/0"):
+            rows = content.decode("utf-8", "replace").splitlines()
+            more = f"# ... {len(rows) - 10} more" if len(rows) > 10 else ""
+            lines += [f"# {name}", *rows[:10], more]
     return "\n".join(lines)
 
 

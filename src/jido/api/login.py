@@ -18,7 +18,7 @@ class LoggedIn(msgspec.Struct, frozen=True):
 
     Attributes:
         lasts: How long the connection stays after its last use, as ssh writes it; empty where none is needed.
-        by_key: Whether a key alone would have opened it.
+        by_key: Whether it takes a key already, alone or with a second factor.
     """
 
     lasts: str

@@ -59,6 +59,14 @@ def kinds() -> list[type[StorageKind]]:
     return found
 
 
+def engine_of(map_: Map) -> Engine | None:
+    """What runs jobs on a mapped cluster; None where the map knows none, or its packages are not installed here."""
+    try:
+        return Cluster.engine_named(map_.scheduling.engine.value or "")
+    except NotFound:
+        return None
+
+
 def script(name: str) -> str:
     """The exact script that a probe hands to ``sh`` on the login node; only its random mark differs each time."""
     wanted = _wanted(engines(), Cluster(name).destination.engine)

@@ -21,7 +21,7 @@ from jido.transfer.progress import Progress, silent
 from jido.transports.base import ask
 
 if TYPE_CHECKING:
-    from jido.jobs.ledger import Run
+    from jido.jobs.runs import Run
     from jido.transfer.pull import Pulled
     from jido.transfer.push import Pushed
 
@@ -113,6 +113,7 @@ def push(
     dry_run: bool = False,
     afresh: bool = False,
     huge: bool = False,
+    checksum: bool = False,
     say: Say = lambda text: None,
     progress: Progress = silent,
 ) -> Pushed:
@@ -125,6 +126,7 @@ def push(
         dry_run: Only say what would be carried; the network is not used.
         afresh: Ask the cluster even when this machine remembers an equal push.
         huge: Whether more than 1 GiB or 20,000 files of code are meant.
+        checksum: Compare all contents with what lies there.
         say: Called with one sentence for each thing that was done.
         progress: Hears how far it is.
 
@@ -159,6 +161,7 @@ def push(
         dry_run=dry_run,
         force=afresh,
         huge=huge,
+        checksum=checksum,
         progress=progress,
     )
     if not dry_run:
@@ -182,18 +185,22 @@ def sentence(done: Pushed) -> str:
 def pull(
     run: Run,
     *,
+    task: int | None = None,
     what: Sequence[str] = (),
     only: Sequence[str] = (),
     into: Path | None = None,
+    checksum: bool = False,
     progress: Progress = silent,
 ) -> Pulled:
     """Bring a run's results and logs home.
 
     Args:
         run: The run.
+        task: Only this task of a sweep.
         what: Roles or patterns; empty takes ``[layout] pull`` of the run's project.
         only: Patterns of file names; when given, nothing else comes.
         into: The folder to bring them to; None is the project's.
+        checksum: Compare contents where sizes and times are equal.
         progress: Hears how far it is.
 
     Raises:
@@ -205,4 +212,7 @@ def pull(
     folder = into or Path(run.folder)
     wanted = tuple(what) or find(Path(run.folder)).layout.pull
     cluster = Cluster(run.cluster)
-    return carry(cluster.transport, Workspace(run.root), run.name, folder, what=wanted, only=only, progress=progress)
+    # A task's folders and its log lie in its run's.
+    name = run.name if task is None else f"{run.name}/{task}"
+    place = Workspace(run.root)
+    return carry(cluster.transport, place, name, folder, what=wanted, only=only, checksum=checksum, progress=progress)

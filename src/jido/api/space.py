@@ -9,8 +9,10 @@ import msgspec
 from jido.api.cluster import Cluster
 from jido.api.probing import kinds
 from jido.config import maps
+from jido.errors import InputError
 from jido.model.bundle import Part, bundle
 from jido.model.map import Map, Volume
+from jido.model.nodeset import expand, fold
 from jido.model.quota import NEARLY, Quota, Usage, share
 from jido.model.units import human_duration
 from jido.probe import ask
@@ -103,6 +105,7 @@ def _lasting(volume: Volume, before: Map | None) -> Volume:
         shared=old.shared,
         backup=old.backup,
         purge=old.purge,
+        largest=old.largest,
         note=old.note,
     )
 
@@ -137,13 +140,17 @@ def _counted(
 def _disk(found: Map, volume: Volume, counted: Mapping[str, Filling | NotCounted]) -> Disk:
     path = volume.path
     free, free_files = found.now.free.get(path), found.now.free_inodes.get(path)
+    where: dict[str, int] = {}
     if not volume.on_login:
+        nodes = [node for node in found.instance.seen if _sees(volume, node.node)]
+        where = {node.node: node.free[path] for node in nodes if path in node.free}
         # The fullest of the nodes: what fits there fits everywhere.
-        free = min((node.free[path] for node in found.instance.seen if path in node.free), default=free)
+        free = min(where.values(), default=None)
+        free_files = min((node.free_inodes[path] for node in nodes if path in node.free_inodes), default=None)
     usage = found.now.used.get(path)
     quota = volume.quota.value
     used = share(quota, usage) if quota and usage else None
-    warnings = (*_quota_warnings(quota, usage), *_full_warnings(volume, free, free_files))
+    warnings = (*_quota_warnings(quota, usage), *_full_warnings(volume, free, free_files, where))
     return Disk(volume, found.now.at, free, free_files, usage, used, warnings, counted.get(path))
 
 
@@ -172,10 +179,20 @@ def _when(grace: int | None) -> str:
     return f"in {human_duration(grace)}" if grace else "now"
 
 
-def _full_warnings(volume: Volume, free: int | None, free_files: int | None) -> list[str]:
+def _sees(volume: Volume, node: str) -> bool:
+    """Whether a node sees this volume: by its path others may have one of another size."""
+    try:
+        return volume.on_nodes == "compute" or node in expand(volume.on_nodes)
+    except InputError:
+        return False
+
+
+def _full_warnings(volume: Volume, free: int | None, free_files: int | None, where: Mapping[str, int]) -> list[str]:
     said = []
+    fullest = fold(node for node, left in where.items() if left == free)
+    on = f" on {fullest}" if fullest else ""
     for what, left, in_all in (("full", free, volume.size.value), ("out of files", free_files, volume.inodes.value)):
         if left is None or not in_all or left > (1 - NEARLY) * in_all:
             continue
-        said.append(f"the volume is {what}" if left <= 0 else f"the volume is {1 - left / in_all:.0%} {what}")
+        said.append(f"the volume is {what if left <= 0 else f'{1 - left / in_all:.0%} {what}'}{on}")
     return said

@@ -9,6 +9,7 @@ import msgspec
 from jido.config import clusters, maps, notes
 from jido.errors import InputError, NotFound, nearest
 from jido.model.notes import Kind, Note
+from jido.model.units import parse_size
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -32,12 +33,12 @@ def tell(name: str, text: str, *, about: str = "", kind: Kind = "", dry_run: boo
         name: The cluster.
         text: In any language.
         about: An absolute path or a partition; empty is the whole cluster.
-        kind: ``backup`` or ``purge`` settles that fact of the path.
+        kind: ``backup``, ``purge`` or ``largest`` settles that fact of the path; the last wants a size.
         dry_run: Keep nothing.
 
     Raises:
         NotFound: There is no such cluster, or no such partition in its map.
-        InputError: There is no text, or the path is none.
+        InputError: There is no text, the path is none, or the size is none.
     """
     clusters.get(name)
     words = " ".join(text.split())
@@ -48,6 +49,8 @@ def tell(name: str, text: str, *, about: str = "", kind: Kind = "", dry_run: boo
     about = about.rstrip("/") or about[:1]
     if kind and not about.startswith("/"):
         raise InputError(f"{about!r} is no absolute path", hint=f'jido note {name} --{kind} /home "nightly"')
+    if kind == "largest":
+        parse_size(words)
     joins = _joins(name, about)
     note = Note(words, datetime.date.today(), about, kind)
     if not dry_run:

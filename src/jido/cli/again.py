@@ -5,7 +5,7 @@ the same answer and the same ledger make the same table. So a full ``jido ps`` k
 asks that question over the shared connection. Only when the answer is the kept one, byte by byte, is the kept table
 told, with its growing times renewed. Whatever is different, or merely strange, is left to the full one.
 
-Only what starts quickly is imported here: built-in modules and two of our own that import nothing.
+Only what starts quickly is imported here: built-in modules and three of our own that import nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 
 from jido import __version__
+from jido.cli import folders
 from jido.cli.columns import aligned
 from jido.model.spans import waited_and_ran
 
@@ -44,22 +45,13 @@ _VARIABLES = (
 heard: tuple[Question, bytes, bytes, float, float] | None = None
 
 
-def _folder(inside: str, variable: str, fallback: str) -> str:
-    # As jido.config.places has it, which takes longer to import than the cluster to answer; a test compares them.
-    home = os.environ.get("JIDO_HOME")
-    if home:
-        return os.path.join(os.path.expanduser(home), inside)  # noqa: PTH111, PTH118
-    base = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), fallback)  # noqa: PTH111, PTH118
-    return base + "/jido"
-
-
 def _memory() -> str:
-    return _folder("state", "XDG_STATE_HOME", ".local/state") + "/ps-again"
+    return folders.state() + "/ps-again"
 
 
 def _files() -> tuple[str, str, str]:
-    ledger = _folder("state", "XDG_STATE_HOME", ".local/state") + "/ledger.db"
-    return ledger, ledger + "-wal", _folder("config", "XDG_CONFIG_HOME", ".config") + "/clusters.toml"
+    ledger = folders.state() + "/ledger.db"
+    return ledger, ledger + "-wal", folders.config() + "/clusters.toml"
 
 
 def _seen(file: str) -> tuple[int, int, int, int] | None:

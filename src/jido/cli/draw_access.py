@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from jido.capacity.use import Use
 from jido.cli.fit import wrap
 from jido.model.limits import VERDICTS, Access, Limits
 from jido.model.units import human_duration, human_size
@@ -32,6 +33,32 @@ def access_lines(rows: Sequence[Access]) -> Iterator[str]:
         for (which, about), names in alike.items():
             if which == verdict:
                 yield from wrap("", f"{verdict}: {', '.join(names)}" + (f" ({about})" if about else ""), label=0)
+
+
+def use_lines(uses: Sequence[Use]) -> Iterator[str]:
+    """What of my limits is in use: ``GPUs: 1 of 1 in use by job 41``.
+
+    Args:
+        uses: As `jido.capacity.use.uses` finds them.
+    """
+    partitions = {one.partitions for one in uses}
+    for number, one in enumerate(uses):
+        what = f"{one.what.replace('job', 'jobs', 1) if 'job' in one.what else one.what + 's'}"
+        whose = f" of {one.shared_by}" if one.shared_by else ""
+        if one.used is None:
+            said = f"up to {one.limit}; what is in use is not told"
+        else:
+            said = f"{one.used} of {one.limit} in use"
+            said += " by all its users" if one.shared_by else ""
+            said += f" by {_jobs(one.jobs)}" if one.used and one.jobs else ""
+        where = f" ({', '.join(one.partitions)})" if len(partitions) > 1 else ""
+        yield from wrap("your limits" if not number else "", f"{what}{whose}: {said}{where}")
+
+
+def _jobs(ids: Sequence[str]) -> str:
+    shown = ", ".join(ids[:4])
+    more = f" and {len(ids) - 4} more" if len(ids) > 4 else ""
+    return f"job{'' if len(ids) == 1 else 's'} {shown}{more}"
 
 
 def _allowance(row: Access) -> str:

@@ -7,12 +7,14 @@ from itertools import zip_longest
 
 from jido.cli import draw, fit
 from jido.explain.compare import Comparison
+from jido.explain.speech import Speech
 
 _WIDEST = 24
 
 
 def draw_comparison(done: Comparison, *, everything: bool = False) -> str:
     """The rows that differ, or all, then what that means for a job."""
+    speech = Speech(done.lang)
     rows = [row for row in done.rows if everything or row.differs]
     labels = [width for width in (draw.width(row.what) for row in rows) if width <= _WIDEST - 2]
     label = max(labels, default=8) + 2
@@ -22,17 +24,17 @@ def draw_comparison(done: Comparison, *, everything: bool = False) -> str:
     for row in rows:
         if row.section != section:
             section = row.section
-            lines += ["", draw.style(section.upper(), bold=True, fg="cyan")]
+            lines += ["", draw.style(speech.say(f"compare.title.{section}").upper(), bold=True, fg="cyan")]
         lines += _columns(row.what, row.values, label, room)
     if not rows:
-        lines += ["", "  nothing differs"]
+        lines += ["", f"  {speech.say('compare.nothing')}"]
     if done.means:
-        lines += ["", draw.style("FOR A JOB THAT NEEDS", bold=True, fg="cyan")]
+        lines += ["", draw.style(speech.say("compare.title.needs").upper(), bold=True, fg="cyan")]
         for meaning in done.means:
             lines += fit.wrap("-", meaning.sentence, label=2)
     same = sum(not row.differs for row in done.rows)
     if same and not everything:
-        lines += ["", f"  {same} more {'is' if same == 1 else 'are'} the same or known of neither: --all"]
+        lines += ["", f"  {speech.say('compare.same.one' if same == 1 else 'compare.same.many', n=same)}"]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -80,13 +80,13 @@ def speeds(map_: Map, now: float) -> Iterator[str]:
     rows = [
         [
             row.path,
-            speed.node,
+            speed.node or speed.by or "?",
             _rate(speed.write),
             _rate(speed.read),
             *(_count(number) for number in (speed.files_created, speed.files_stated, speed.files_read)),
-            human_size(speed.bytes),
-            f"{speed.took:.1f}s",
-            draw.ago(max(0.0, now - speed.at)),
+            human_size(speed.bytes) if speed.node else "-",
+            f"{speed.took:.1f}s" if speed.node else "-",
+            draw.ago(max(0.0, now - speed.at)) if speed.node else "not measured",
         ]
         for row in map_.storage.volumes
         for speed in row.speed

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jido.capacity.use import uses
 from jido.cli import draw
-from jido.cli.draw_access import access_lines
+from jido.cli.draw_access import access_lines, use_lines
 from jido.cli.draw_inside import disks, machines, speeds
 from jido.cli.fit import LABEL, table, wrap
-from jido.cli.map_facts import unknowns
 from jido.cli.quotas import limits
 from jido.errors import InputError
+from jido.explain.unknown import unknowns
 from jido.model.capacity import Capacity, capacities, capacity
 from jido.model.facts import Fact
 from jido.model.map import Gpu, Map, Partition, QueuedJob, Volume
@@ -141,7 +142,7 @@ def _tools(map_: Map) -> Iterator[str]:
         yield from wrap("tools", "unknown")
         return
     first = software.get("python3", "")
-    others = sorted(name[8:] for name in software if name.startswith("python3.") and name[8:].isdigit())
+    others = sorted(name[8:] for name in software if name.startswith("python3.") and name[8:].isdecimal())
     pythons = [first if _versioned(first) else "3"] if first else []
     pythons += [f"3.{minor}" for minor in sorted(others, key=int) if not first.startswith(f"3.{minor}.")]
     yield from wrap("python", ", ".join(pythons) or "none")
@@ -152,7 +153,7 @@ def _tools(map_: Map) -> Iterator[str]:
 
 
 def _versioned(text: str) -> bool:
-    return text[:1].isdigit()
+    return text[:1].isdecimal()
 
 
 def _gpu(gpu: Gpu) -> str:
@@ -184,6 +185,7 @@ def _scheduling(map_: Map) -> Iterator[str]:
         if fact.state != "absent":
             yield from wrap(label, _shown(fact, ", ".join))
     yield from wrap("your queue", _shown(map_.now.queue, _queue))
+    yield from use_lines(uses(map_))
     partitions = facts.partitions.value
     if partitions is None:
         if facts.partitions.state == "unknown":
@@ -326,6 +328,8 @@ def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None
     for word, fact in (("backup", volume.backup), ("purge", volume.purge)):
         if fact.is_known:
             parts.append(f"{word}: {fact.value}" + (" (told)" if fact.by == "told" else ""))
+    if volume.largest.value is not None:
+        parts.append(f"datasets up to {human_size(volume.largest.value)} only")
     parts += [volume.note] if volume.note else []
     if parts:
         text = ". ".join(part[:1].upper() + part[1:].rstrip(".") for part in parts) + "."

@@ -36,6 +36,7 @@ def draw_space(space: Space, now: float | None = None) -> str:
             ["PATH", "TIER", "KIND", "SIZE", "FREE", "YOURS", "QUOTA", "FILES", "OF", "SEEN FROM"],
             [_row(disk, now) for disk in disks],
             "SIZE FREE YOURS QUOTA FILES OF",
+            whole="PATH",
         )
     )
     for block in (_warnings(disks), _fillings(disks), _unknowns(disks)):
@@ -58,12 +59,19 @@ def _row(disk: Disk, now: float) -> list[str]:
         volume.fs.value or "?",
         human_size(volume.size.value),
         human_size(disk.free),
-        human_size(usage.bytes) if usage else "-",
+        _yours(disk),
         _limit(quota),
         files(usage.files) if usage else "-",
         _files_limit(quota),
         old or "-",
     ]
+
+
+def _yours(disk: Disk) -> str:
+    """What counts against my quota; where nobody counts, what my folder holds."""
+    if disk.usage is None and isinstance(disk.filling, Filling) and disk.filling.total is not None:
+        return human_size(disk.filling.total)
+    return human_size(disk.usage.bytes) if disk.usage else "-"
 
 
 def _limit(quota: Fact[Quota]) -> str:

@@ -45,15 +45,24 @@ def split(text: str, room: int) -> list[str]:
     return [*lines, line]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
-    """A table that fits the terminal: the widest columns are trimmed, empty ones left out."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", whole: str = "") -> str:
+    """A table that fits the terminal: the widest columns are trimmed, empty ones left out.
+
+    Args:
+        header: Names of the columns.
+        rows: Their cells.
+        right: Columns that end alike, by name.
+        whole: Columns that are trimmed only where all others are narrow already, by name.
+    """
     keep = [i for i in range(len(header)) if i == 0 or any(row[i] not in ("-", "") for row in rows)]
     header = [header[i] for i in keep]
     cells = [[row[i] for i in keep] for row in rows]
     room = columns() - 2 - 2 * (len(header) - 1)
     widths = [max(draw.width(text) for text in column) for column in zip(header, *cells, strict=True)]
+    spared = {i for i, name in enumerate(header) if name in whole.split()}
     while sum(widths) > room and max(widths) > 8:
-        widths[widths.index(max(widths))] -= 1
+        wide = {i for i, width in enumerate(widths) if width > 8}
+        widths[max(wide - spared or wide, key=lambda i: (widths[i], -i))] -= 1
     cells = [[_trim(cell, widths[i]) for i, cell in enumerate(row)] for row in cells]
     return draw.table(header, cells, right=right, indent=2)
 

@@ -6,8 +6,11 @@ import sys
 
 from jido.cli import draw, jobs
 from jido.errors import JobFailed
-from jido.jobs.ledger import Run
+from jido.jobs.runs import Run
 from jido.model.job import State
+
+# The exit code of Ctrl-C.
+INTERRUPTED = 130
 
 
 def watch(run: Run, *, offset: int = 0, logs: bool = True) -> int:
@@ -43,9 +46,40 @@ def watch(run: Run, *, offset: int = 0, logs: bool = True) -> int:
         draw.say(f"\nstopped following; run {run.number} goes on")
         draw.say(f"  come back: jido logs -f {run.number}")
         draw.say(f"  end it:    jido cancel {run.number}")
-        return 130
+        return INTERRUPTED
     if run.state is State.DONE:
         draw.next_step(f"jido pull {run.number}", "bring its results home")
         return 0
     draw.next_step(f"jido story {run.number}", "all that happened")
     return JobFailed.exit_code
+
+
+def watch_task(run: Run, number: int, *, offset: int = 0) -> int:
+    """Follow one task of a sweep to its end and return the exit code of the command line.
+
+    Args:
+        run: The sweep.
+        number: The task.
+        offset: Bytes of its output to leave out.
+    """
+    from jido.api import sweeps
+    from jido.jobs.follow import Log, Note
+
+    task = sweeps.task(run, number)
+    try:
+        for happening in sweeps.follow_log(run, number, offset=offset):
+            if isinstance(happening, Log):
+                sys.stdout.buffer.write(happening.data)
+                sys.stdout.buffer.flush()
+            elif isinstance(happening, Note):
+                draw.say(happening.text)
+            else:
+                task = happening.task
+    except KeyboardInterrupt:
+        draw.say(f"\nstopped following; task {run.number}.{number} goes on")
+        draw.say(f"  come back: jido logs -f {run.number}.{number}")
+        draw.say(f"  end it:    jido cancel {run.number}.{number}")
+        return INTERRUPTED
+    why = f": {task.reason}" if task.reason else ""
+    draw.say(f"task {run.number}.{number} is {task.state.value}{why}")
+    return 0 if task.state is State.DONE else JobFailed.exit_code

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
 
 from jido.cli import draw
-from jido.jobs.ledger import Run
+from jido.errors import JidoError, TransportError
+from jido.jobs.runs import Run
 from jido.model.job import State
 from jido.model.spans import waited_and_ran
 
@@ -55,6 +58,10 @@ def resource_options(command: F) -> F:
             click.option("-t", "--time", help="Time limit: 2h, 1d12h, 6-00:00:00."),
             click.option("-N", "--nodes", type=int, help="Nodes."),
             click.option("--tasks", type=int, help="Tasks per node."),
+            click.option("--launch", metavar="HOW", help="Start its processes by: tasks, torchrun, mpi, none."),
+            click.option("--resume", type=int, metavar="N", help="Go on after the time limit, at most N times."),
+            click.option("--warn", metavar="SPAN", help="Warn the command this long before the limit: 2m."),
+            click.option("--stage", multiple=True, metavar="NAME", help="A dataset to bring to the node's own disk."),
             click.option("-p", "--partition", help="Partition."),
             click.option("-A", "--account", help="Account to charge."),
             click.option("-q", "--qos", help="QoS."),
@@ -65,6 +72,14 @@ def resource_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+after_option = click.option(
+    "--after",
+    multiple=True,
+    metavar="RUN[:HOW]",
+    help="Begin only when RUN has ended well; RUN:any, in whatever way; RUN:notok, badly. Repeatable.",
+)
 
 
 def flags(options: dict[str, Any]) -> dict[str, Any]:
@@ -82,10 +97,40 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def hand_back(run: Run, *, as_json: bool) -> None:
+    """What a script gets of a run that was handed over: the run as JSON, else its number alone."""
+    if as_json:
+        draw.emit(run)
+    elif not sys.stdout.isatty():
+        draw.out(str(run.number))
+
+
+@contextmanager
+def handing_over() -> Iterator[None]:
+    """Who presses Ctrl-C while a run is handed over is told that it is not known here, and who will know."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        draw.say("\ninterrupted before it was known to be queued; `jido ps` settles whether it was")
+        raise
+
+
+def handed_over(run: Run) -> str:
+    """What became of a submission, in one line."""
+    if run.held:
+        return f"run {run.number} ({run.title}) {run.reason}; it goes in when it can and jido looks"
+    return f"run {run.number} ({run.title}) queued as job {run.job} on {run.cluster}"
+
+
 def state_text(run: Run, stream: Any = None) -> str:
     """A run's state, coloured."""
-    colour = _COLOURS.get(run.state, "red" if run.state.ended else None)
-    return draw.style(run.state.value, stream, fg=colour) if colour else run.state.value
+    return coloured(run.state, stream)
+
+
+def coloured(state: State, stream: Any = None) -> str:
+    """A state in its colour."""
+    colour = _COLOURS.get(state, "red" if state.ended else None)
+    return draw.style(state.value, stream, fg=colour) if colour else state.value
 
 
 def spans(run: Run, now: float | None = None) -> tuple[str, str]:
@@ -97,33 +142,56 @@ def sentence(run: Run) -> str:
     """How a run stands, in one line."""
     waited, ran = spans(run)
     text = f"run {run.number} ({run.title}) is {state_text(run, sys.stderr)}"
+    if run.spec.sweep:
+        return text + (f" after {ran}" if ran and run.state.ended else "") + _why(run)
     if run.state is State.RUNNING:
         return f"{text} on {run.nodes or run.cluster}" + (f", after waiting {waited}" if waited else "")
     if run.state.ended:
         code = f", exit code {run.code}" if run.code is not None else ""
+        if run.state is State.FAILED and run.signal:
+            code = f", ended by signal {run.signal} ({_signal(run.signal)})"
         where = f" on {run.nodes}" if run.nodes and run.started else ""
         return text + (f" after {ran}" if ran else "") + where + code + _why(run)
     return text + _why(run)
 
 
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "a real-time one"
+
+
+_WAITS = (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
+
+
 def _why(run: Run) -> str:
-    trivial = ("", "None", f"exit code {run.code}")  # told already
-    return f": {run.reason}" if run.reason not in trivial else ""
+    trivial = ("", "None", f"exit code {run.code}", f"signal {run.signal}")  # told already
+    return f": {_plain(run)}" if run.reason not in trivial else ""
+
+
+def _plain(run: Run) -> str:
+    """Why it stands so: for a run that waits in plain words, where its engine has them; no scheduler is asked."""
+    if run.state not in _WAITS:
+        return run.reason
+    from jido.api import why
+
+    return why.short(run.engine, run.reason) or run.reason
 
 
 HEADER = ("run", "name", "cluster", "job", "state", "where", "waited", "ran", "why")
 TO_RIGHT = "run job waited ran"
 
 
-def rows_of(runs: Sequence[Run]) -> list[tuple[str, ...]]:
-    """Runs as the rows of a table under `HEADER`."""
+def rows_of(runs: Sequence[Run], tags: Mapping[int, Sequence[str]] | None = None) -> list[tuple[str, ...]]:
+    """Runs as the rows of a table under `HEADER`; their tags stand behind their names."""
     rows: list[tuple[str, ...]] = []
     for run in runs:
         waited, ran = spans(run)
         rows.append(
             (
                 str(run.number),
-                run.title,
+                " ".join([run.title, *(f"+{tag}" for tag in (tags or {}).get(run.number, ()))]),
                 run.cluster,
                 run.job or "-",
                 state_text(run),
@@ -136,6 +204,21 @@ def rows_of(runs: Sequence[Run]) -> list[tuple[str, ...]]:
     return rows
 
 
-def listing(runs: Sequence[Run]) -> str:
+def listing(runs: Sequence[Run], tags: Mapping[int, Sequence[str]] | None = None) -> str:
     """Runs as a table."""
-    return draw.table(HEADER, rows_of(runs), right=TO_RIGHT)
+    return draw.table(HEADER, rows_of(runs, tags), right=TO_RIGHT)
+
+
+def tell_problems(problems: Mapping[str, JidoError], what: str = "its runs are") -> int:
+    """Say which clusters could not be asked.
+
+    Returns:
+        The exit code: that of a machine which was not reached, else of the first problem; 0 where there is none.
+    """
+    for name, error in problems.items():
+        draw.say(f"{name} could not be asked, {what} as last seen: {error.what}")
+        if error.hint:
+            draw.say(f"  hint: {error.hint}")
+    return min(
+        (error.exit_code for error in problems.values()), key=lambda code: code != TransportError.exit_code, default=0
+    )

@@ -1,7 +1,8 @@
-"""A line that says how far a transfer is; drawn on terminals only."""
+"""How far a transfer is: a line drawn on terminals only, or one JSON object a line for programs."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,13 +12,29 @@ from jido.cli import draw
 from jido.model.units import human_size
 from jido.transfer.progress import Progress, silent
 
-_BAR = 24
+_BAR = 12
 _PAUSE = 0.1
+# Programs want to know it less often than eyes.
+_EVENT_PAUSE = 0.5
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 @contextmanager
-def line(label: str) -> Iterator[Progress]:
-    """Draw a transfer's progress on stderr while it lasts, and take the line away at its end."""
+def line(label: str, *, as_json: bool = False) -> Iterator[Progress]:
+    """Draw a transfer's progress on stderr while it lasts, and take the line away at its end.
+
+    Args:
+        label: What is carried, and where to.
+        as_json: Write events instead, terminal or not; the last one is of the end, whatever it was.
+    """
+    if as_json:
+        yield from _events(label)
+        return
     if not sys.stderr.isatty():
         yield silent
         return
@@ -36,6 +53,8 @@ def line(label: str) -> Iterator[Progress]:
             full = min(_BAR, _BAR * done // total)
             bar = "#" * full + "." * (_BAR - full)
             text = f"{label} [{bar}] {human_size(done)} of {human_size(total)}, {files} files, {speed}"
+            if 0 < done < total:
+                text += f", {_duration((total - done) / done * (now - began))} left"
         else:
             text = f"{label} {human_size(done)}, {files} files, {speed}"
         print("\r" + draw.pad(text, 78), end="", file=sys.stderr, flush=True)
@@ -45,3 +64,31 @@ def line(label: str) -> Iterator[Progress]:
     finally:
         if drawn:
             print("\r" + " " * 78 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _events(label: str) -> Iterator[Progress]:
+    began = time.monotonic()
+    told = began - _EVENT_PAUSE
+    seen = (0, 0, 0)
+
+    def event(kind: str) -> None:
+        done, total, files = seen
+        took = time.monotonic() - began
+        left = (total - done) / done * took if 0 < done < total else None
+        fields = {"event": kind, "what": label, "bytes": done, "total": total or None, "files": files}
+        fields |= {"rate": round(done / took) if took else None, "left": left and round(left, 1)}
+        print(json.dumps(fields, ensure_ascii=False), file=sys.stderr, flush=True)
+
+    def hear(done: int, total: int, files: int) -> None:
+        nonlocal seen, told
+        seen = (done, total, files)
+        if time.monotonic() - told >= _EVENT_PAUSE:
+            told = time.monotonic()
+            event("progress")
+
+    try:
+        yield hear
+    except BaseException:
+        event("failed")
+        raise
+    event("done")

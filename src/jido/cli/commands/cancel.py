@@ -11,10 +11,26 @@ from jido.cli import draw, jobs
 @click.argument("selectors", metavar="RUN...", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Only say what would be ended.")
 def cancel(selectors: tuple[str, ...], dry_run: bool) -> None:
-    """End RUNs: a number, `last`, or CLUSTER:JOBID."""
+    """End RUNs: 3, 1-3,last, @open, +tag, or CLUSTER:JOBID; RUN.TASK ends one task of a sweep."""
     from jido.api import jobs as api
+    from jido.api import sweeps
 
-    runs = [api.ledger().find(selector) for selector in selectors]
+    chosen = sweeps.select(selectors)
+    runs = [run for run, task in chosen if task is None]
+    parts: dict[int, list[int]] = {}
+    for run, task in chosen:
+        if task is not None:
+            parts.setdefault(run.number, []).append(task)
+    for number, tasks in parts.items():
+        run = api.ledger().get(number)
+        if dry_run:
+            draw.say(f"would end of run {number} ({run.title}) task {', '.join(map(str, tasks))}")
+            continue
+        looked = sweeps.cancel(run, tasks)
+        for error in looked.problems.values():
+            raise error
+        for task in tasks:
+            draw.say(f"task {number}.{task} is {sweeps.task(run, task).state.value}")
     if dry_run:
         for run in runs:
             draw.say(f"would end run {run.number} ({run.title}), job {run.job or '-'} on {run.cluster}")

@@ -92,7 +92,8 @@ def _draw_cluster(one: Gpus) -> None:
         return
     header = ["GPU", "MEMORY", "PARTITION", "ALL", "FREE", "USABLE", "PER-NODE", "ACCESS"]
     numbers = "MEMORY ALL FREE USABLE PER-NODE"
-    shown = [pool for pool in one.partitions if pool.verdict in ("open", "not established")]
+    # Where there are no partitions, the row of all of them has said it.
+    shown = [pool for pool in one.partitions if pool.partition and pool.verdict in ("open", "not established")]
     rows = [_row(pool, "all") for pool in one.kinds] + [_row(pool, pool.partition) for pool in shown]
     draw.out(table(header, rows, numbers))
     note = "USABLE: by you now, all your jobs together; PER-NODE: the most that one job on one node can get"
@@ -100,7 +101,7 @@ def _draw_cluster(one: Gpus) -> None:
         draw.out(line)
     closed: dict[str, dict[str, None]] = {}
     for pool in one.partitions:
-        if pool not in shown:
+        if pool.partition and pool not in shown:
             closed.setdefault(pool.verdict, {})[pool.partition] = None
     for verdict, names in closed.items():
         for line in wrap("", f"{verdict}: {', '.join(names)}", label=0):
@@ -113,6 +114,9 @@ def _draw_cluster(one: Gpus) -> None:
             reasons.setdefault(why, []).append(name)
     for why, who in reasons.items():
         for line in wrap("", f"{', '.join(who)}: of the free ones {why}", label=0):
+            draw.out(line)
+    for text in one.ahead:
+        for line in wrap("", text, label=0):
             draw.out(line)
     if unseen := sum(pool.unseen for pool in one.kinds):
         draw.out(f"  {unseen} are on nodes whose state is not known")
@@ -135,7 +139,8 @@ def _row(pool: Pool, partition: str) -> list[str]:
 
 @click.command()
 @click.argument("clusters", nargs=-1)
-@click.option("-g", "--gpus", "count", type=int, default=1, show_default=True, help="GPUs on one node.")
+@click.option("-g", "--gpus", "count", type=int, default=1, show_default=True, help="GPUs on each node.")
+@click.option("-N", "--nodes", type=int, default=1, show_default=True, help="Nodes, each with so many GPUs.")
 @click.option("--gpu-mem", callback=_size, metavar="SIZE", help="Memory that each must have, as 40G.")
 @click.option("--gpu-model", help="The scheduler's GPU type.")
 @click.option("--needs", multiple=True, metavar="ABILITY", help="bf16, fp8, nvlink, or a compute capability as 8.6.")
@@ -151,6 +156,7 @@ def _row(pool: Pool, partition: str) -> list[str]:
 def where(
     clusters: tuple[str, ...],
     count: int,
+    nodes: int,
     gpu_mem: int | None,
     gpu_model: str | None,
     needs: tuple[str, ...],
@@ -163,13 +169,23 @@ def where(
 ) -> None:
     """Rank the places for a job with GPUs over CLUSTERS (all, unless named).
 
+    A job that would run into a reservation or a maintenance of its nodes begins later; without --time it is as long
+    as the partition gives to who names none. An estimated start is the scheduler's own.
+
     Exit code: 0 something is open now, 12 it fits somewhere but not now, 5 nothing can, 11 not known.
     """
     from jido.api import capacity
 
     words = tuple(word for text in needs for word in text.lower().replace(" ", ",").split(",") if word)
     wanted = _request(
-        cpus_per_gpu, memory_per_gpu, gpus=count, memory=gpu_mem, model=gpu_model, needs=words, time=duration
+        cpus_per_gpu,
+        memory_per_gpu,
+        gpus=count,
+        nodes=nodes,
+        memory=gpu_mem,
+        model=gpu_model,
+        needs=words,
+        time=duration,
     )
     found = capacity.where(wanted, clusters, fresh=fresh, estimates=estimates)
     if as_json:
@@ -243,6 +259,7 @@ def _command(one: Place, wanted: Request) -> str:
     from jido.model.units import human_duration
 
     words = ["jido run", f"--on {one.cluster}", f"--gpus {wanted.gpus}"]
+    words += [f"--nodes {wanted.nodes}"] if wanted.nodes > 1 else []
     words += [f"--partition {one.partition}"] if one.partition else []
     words += [f"--account {one.account}"] if one.account else []
     words += [f"--qos {one.qos}"] if one.qos else []

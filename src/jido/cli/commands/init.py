@@ -21,11 +21,19 @@ if TYPE_CHECKING:
 @click.option("--name", help="The project's name; else the folder's.")
 @click.option("--work", metavar="DIR", help="The folder on the cluster to lay it out under; else the map decides.")
 @click.option("--join", is_flag=True, help="Use a folder there that was laid out from elsewhere: the same project.")
+@click.option("--vscode", is_flag=True, help="Write tasks for VS Code too: the jobs of jido.toml and everyday verbs.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="The plan as JSON on stdout.")
 def init(
-    on: str | None, name: str | None, work: str | None, join: bool, dry_run: bool, yes: bool, as_json: bool
+    on: str | None,
+    name: str | None,
+    work: str | None,
+    join: bool,
+    vscode: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Lay the project in this folder out, here and on a cluster.
 
@@ -49,17 +57,37 @@ def init(
     else:
         _show(project, planned)
     if dry_run:
+        if vscode:
+            _tasks(project, dry_run=True)
         return
     asked = sys.stdin.isatty() and sys.stderr.isatty() and not yes
     if asked and not click.confirm("make it so?", default=True, err=True):
         draw.say("nothing was changed")
         return
-    projects.init_apply(project, cluster, planned, join=join)
+    project = projects.init_apply(project, cluster, planned, join=join)
     draw.say(f"{planned.name} is laid out" + (f" here and on {target}" if target else " here"))
+    if vscode:
+        _tasks(project)
     if not target:
         draw.next_step("jido init --on CLUSTER", "lay it out on a cluster; jido ls shows what there is")
     else:
         draw.next_step(f"jido run --on {target} -- python train.py", "any command; jido.toml can hold it as a job")
+
+
+def _tasks(project: Project, *, dry_run: bool = False) -> None:
+    from jido.api import editors
+
+    planned = editors.tasks(project)
+    for name in planned.left_out:
+        draw.say(f"no task for job {name!r}: VS Code would put in a value for ${{...}}")
+    if planned.text is None:
+        draw.say(f"{planned.file} is left as it is, since it cannot be added to safely: {planned.why}")
+        draw.say('add these to its "tasks" by hand:\n' + planned.add)
+        return
+    if not dry_run:
+        editors.write_tasks(planned)
+    told = ", ".join(planned.new) or "nothing, all of them are there"
+    draw.say(f"{planned.file}: {'would add' if dry_run else 'added'} {told}")
 
 
 def _here() -> Project:

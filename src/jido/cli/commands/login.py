@@ -36,7 +36,7 @@ def _offer_key(name: str, by_key: bool, *, asked: bool, talking: bool) -> None:
     from jido.api import login as api
 
     if by_key:
-        draw.say(f"a key opens {name} already")
+        draw.say(f"{name} takes your key already")
         return
     public = api.key_for(name)
     if public is None:

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 
-from jido.cli import draw, jobs
-from jido.cli.following import watch
-from jido.errors import JobFailed, StateUnknown
+from jido.cli import draw, jobs, several
+from jido.cli.following import watch, watch_task
+from jido.errors import CommandFailed, InputError, JobFailed, NotFound, StateUnknown
+from jido.jobs.pace import Pace
+from jido.jobs.runs import Run
 from jido.model.job import State
 
 
 @click.command()
-@click.argument("selector", metavar="[RUN]", default="last")
-@click.option("-f", "--follow", is_flag=True, help="Go on printing until the run has ended.")
-@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last LINES.")
-def logs(selector: str, follow: bool, lines: int | None) -> int:
-    """What a RUN printed (the last one unless said)."""
-    from jido.api import jobs as api
-    from jido.errors import CommandFailed
+@click.argument("selectors", metavar="[RUN]...", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing until they have ended.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last LINES of each.")
+def logs(selectors: tuple[str, ...], follow: bool, lines: int | None) -> int:
+    """What RUNs printed (the last one unless said); of several, each line says whose it is.
 
-    run = api.ledger().find(selector)
-    [run] = api.refresh([run]).runs
-    printed = b""
-    try:
-        printed = api.log(run)
-    except CommandFailed:
-        if not follow or run.state.ended:
-            raise
-    shown = printed if lines is None else b"".join(printed.splitlines(keepends=True)[-lines:] if lines else [])
-    sys.stdout.buffer.write(shown)
+    RUN.TASK is one task of a sweep. Of a whole sweep it is what the scheduler said of its tasks.
+    """
+    from jido.api import jobs as api
+    from jido.api import sweeps
+
+    chosen = sweeps.select(selectors)
+    if any(task is not None for _, task in chosen):
+        return _tasks_logs(chosen, follow=follow, lines=lines)
+    runs = [run for run, _ in chosen]
+    runs = list(api.refresh(runs).runs)
+    if len(runs) > 1:
+        return several.logs(runs, follow=follow, lines=lines)
+    [run] = runs
+    printed = several.printed(run, may_be_missing=follow and not run.state.ended)
+    sys.stdout.buffer.write(several.last(printed, lines))
     sys.stdout.buffer.flush()
+    if run.spec.sweep:
+        draw.next_step(f"jido logs {run.number}.TASK", "the output of one task")
     if not follow:
         return 0
     if run.state.ended:
@@ -40,6 +48,35 @@ def logs(selector: str, follow: bool, lines: int | None) -> int:
         return 0 if run.state is State.DONE else JobFailed.exit_code
     draw.say(jobs.sentence(run))
     return watch(run, offset=len(printed))
+
+
+def _tasks_logs(chosen: Sequence[tuple[Run, int | None]], *, follow: bool, lines: int | None) -> int:
+    """What tasks printed, one after the other."""
+    from jido.api import jobs as api
+    from jido.api import sweeps
+
+    api.refresh(list({run.number: run for run, _ in chosen}.values()))
+    if follow:
+        if len(chosen) > 1:
+            raise InputError("one task can be followed at a time", hint="leave out -f, or the others")
+        [(run, number)] = chosen
+        assert number is not None
+        try:
+            printed = sweeps.log(run, number)
+        except (CommandFailed, NotFound):
+            # It has not begun.
+            printed = b""
+        sys.stdout.buffer.write(several.last(printed, lines))
+        sys.stdout.buffer.flush()
+        return watch_task(run, number, offset=len(printed))
+    for run, task in chosen:
+        if task is None:
+            raise InputError("runs and tasks cannot be shown together", hint=f"leave out {run.number}")
+        if len(chosen) > 1:
+            draw.say(f"{run.number}.{task}:")
+        sys.stdout.buffer.write(sweeps.log(run, task, last=lines))
+        sys.stdout.buffer.flush()
+    return 0
 
 
 @click.command()
@@ -50,13 +87,13 @@ def wait(selectors: tuple[str, ...], timeout: float | None) -> int:
     from jido.api import jobs as api
 
     book = api.ledger()
-    runs = [book.find(selector) for selector in selectors] if selectors else book.unsettled()
+    runs = api.select(selectors) if selectors else book.unsettled()
     if len(runs) == 1 and timeout is None and not runs[0].state.ended and runs[0].job:
         return watch(runs[0], logs=False)
     told: set[int] = set()
-    pause, clock = 0.5, time.monotonic()
+    pace, clock = Pace(0.5, 15.0, 1.5), time.monotonic()
     while True:
-        runs = list(api.refresh(runs).runs)
+        runs, before = list(api.refresh(runs).runs), len(told)
         for run in runs:
             if run.state.ended and run.number not in told:
                 told.add(run.number)
@@ -66,6 +103,5 @@ def wait(selectors: tuple[str, ...], timeout: float | None) -> int:
         if timeout is not None and time.monotonic() - clock > timeout:
             waiting = ", ".join(str(run.number) for run in runs if run.number not in told)
             raise StateUnknown(f"not ended within {timeout:g} s: run {waiting}", hint="jido ps", transient=True)
-        time.sleep(pause)
-        # Polling backs off: a long wait need not burden the scheduler.
-        pause = min(pause * 1.5, 15.0)
+        # Only a first end is followed by others soon: a long wait need not burden the scheduler.
+        time.sleep(pace.looked(len(told) > before))

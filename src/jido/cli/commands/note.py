@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 )
 @click.option("--backup", metavar="PATH", help="TEXT says whether and how PATH is backed up.")
 @click.option("--purge", metavar="PATH", help="TEXT says when files under PATH are deleted.")
+@click.option("--largest", metavar="PATH", help="TEXT is the size of the largest dataset that may lie in PATH: 50G.")
 @click.option("--rm", "number", type=int, metavar="N", help="Forget note N of the list.")
 @click.option("--dry-run", is_flag=True, help="Show what would be kept or forgotten, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -29,17 +30,25 @@ def note(
     about: str,
     backup: str | None,
     purge: str | None,
+    largest: str | None,
     number: int | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Keep TEXT as told by a person of the cluster NAME; without TEXT, list what was told."""
+    """Keep TEXT as told by a person of the cluster NAME; without TEXT, list what was told.
+
+    NAME may be a run too (its number, or `last`): the note stands in its story.
+    """
     from jido.api import naming, telling
 
+    if name is not None and text is not None and _is_run(name):
+        _of_run(name, text, dry_run=dry_run, as_json=as_json)
+        return
+
     name = naming.the_one(name)
-    kinds: list[tuple[Kind, str]] = [(kind, path) for kind, path in _kinds(backup, purge) if path is not None]
+    kinds = _kinds(backup, purge, largest)
     if len(kinds) + bool(about) > 1:
-        raise click.UsageError("say one thing at a time: --about, --backup or --purge")
+        raise click.UsageError("say one thing at a time: --about, --backup, --purge or --largest")
     if number is not None:
         gone = telling.untell(name, number, dry_run=dry_run)
         if as_json:
@@ -63,8 +72,27 @@ def note(
         _list(name, as_json=as_json)
 
 
-def _kinds(backup: str | None, purge: str | None) -> list[tuple[Kind, str | None]]:
-    return [("backup", backup), ("purge", purge)]
+def _is_run(name: str) -> bool:
+    from jido.config import clusters
+
+    return (name == "last" or name.lstrip("#").isdecimal()) and name not in clusters.read()
+
+
+def _of_run(selector: str, text: str, *, dry_run: bool, as_json: bool) -> None:
+    from jido.api import jobs
+
+    run = jobs.ledger().find(selector)
+    if not dry_run:
+        jobs.ledger().note(run.number, text, "you")
+    if as_json:
+        draw.emit({"run": run.number, "note": text})
+    draw.say(f"{'would note' if dry_run else 'noted'} of run {run.number} ({run.title}): {text}")
+    draw.next_step(f"jido story {run.number}")
+
+
+def _kinds(backup: str | None, purge: str | None, largest: str | None) -> list[tuple[Kind, str]]:
+    said: list[tuple[Kind, str | None]] = [("backup", backup), ("purge", purge), ("largest", largest)]
+    return [(kind, path) for kind, path in said if path is not None]
 
 
 def _list(name: str, *, as_json: bool) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from jido.cli import again, draw, jobs
-from jido.jobs.ledger import Run
+from jido.cli import again, draw, jobs, watching
+from jido.errors import InputError, JidoError
+from jido.jobs.runs import Run
 from jido.model.command import Command, Reply
 
 if TYPE_CHECKING:
@@ -21,42 +21,91 @@ _LATELY = 86400.0
 
 
 @click.command()
+@click.argument("selectors", metavar="[RUN]...", nargs=-1)
 @click.option("-a", "--all", "everything", is_flag=True, help="Ended ones too, however old (the last 200).")
 @click.option("--on", metavar="CLUSTER", help="Only this cluster's.")
+@click.option("--search", metavar="TEXT", help="Only runs with TEXT in name, command, tags, notes or reason.")
+@click.option("-w", "--watch", is_flag=True, help="Look again and again, until none is open.")
+@click.option("--there", is_flag=True, help="Instead: my jobs that were submitted from another computer.")
 @click.option("--offline", is_flag=True, help="As last seen; ask no cluster.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")
-def ps(everything: bool, on: str | None, offline: bool, as_json: bool) -> None:
-    """My runs and how they stand: the open ones and those that ended in the last 24 hours."""
+def ps(
+    selectors: tuple[str, ...],
+    everything: bool,
+    on: str | None,
+    search: str | None,
+    watch: bool,
+    there: bool,
+    offline: bool,
+    as_json: bool,
+) -> int:
+    """My runs and how they stand: the open ones and those that ended in the last 24 hours.
+
+    RUN says which instead: 3, 1-3,last, @failed, @open, +tag. Where a cluster could not be asked, its runs are shown
+    as last seen, and the exit code is 6, or 7 where its scheduler did not answer.
+    """
+    if there:
+        from jido.cli import elsewhere
+
+        if selectors or everything or search or watch or offline:
+            raise InputError("--there goes with --on and --json only", hint="leave the others out")
+        return elsewhere.tell(on, as_json)
     from jido.api import jobs as api
 
-    plain = not (everything or on or offline or as_json)
+    plain = not (selectors or everything or on or search or watch or offline or as_json)
+    if watch and (offline or as_json):
+        raise InputError("--watch does not go with --offline or --json", hint="leave one out")
     under = again.circumstances()
     book = api.ledger()
-    # Numbers grow with time, so the open ones below the window of recent ones are few and added by themselves.
-    shown = {run.number: run for run in book.recent(200, on)} | {run.number: run for run in book.unsettled(on)}
-    if not everything:
-        now = time.time()
-        shown = {n: run for n, run in shown.items() if not run.state.ended or _leaves(run) > now}
-    runs = [shown[number] for number in sorted(shown)]
-    problems = {}
+    runs = _wanted(selectors, everything, on, search)
+    if watch:
+        watching.watch(runs)
+        return 0
+    problems: dict[str, JidoError] = {}
     if not offline:
         looked = api.refresh(runs, ready=_heard() if plain else None)
         runs, problems = list(looked.runs), looked.problems
         if plain and runs and not problems:
             book.close()
             _keep(under, runs, looked)
+    tags = book.tags(run.number for run in runs)
     if as_json:
-        draw.emit({"runs": runs, "problems": {name: error.what for name, error in problems.items()}})
+        told = {"runs": runs, "tags": {str(number): names for number, names in tags.items()}}
+        draw.emit(told | {"problems": {name: error.what for name, error in problems.items()}})
     elif runs:
-        draw.out(jobs.listing(runs))
+        draw.out(jobs.listing(runs, tags))
+    elif search or selectors:
+        draw.say("no run is like that; `jido ps -a` shows all")
     else:
         draw.say("no runs" if everything or not book.count() else "no run is open, none ended today; -a shows all")
-    for name, error in problems.items():
-        draw.say(f"{name} could not be asked, its runs are as last seen: {error.what}")
-        if error.hint:
-            draw.say(f"  hint: {error.hint}")
+    code = jobs.tell_problems(problems)
     if not runs and not as_json:
         draw.next_step("jido run --on CLUSTER -- COMMAND")
+    return code
+
+
+def _wanted(selectors: Sequence[str], everything: bool, on: str | None, search: str | None) -> list[Run]:
+    from jido.api import jobs as api
+
+    book = api.ledger()
+    if selectors:
+        from jido.jobs.selectors import select
+
+        found = {run.number: run for run in select(book, selectors)}
+    elif search:
+        found = {run.number: run for run in book.where(words=search)}
+    else:
+        # Numbers grow with time, so the open ones below the window of recent ones are few and added by themselves.
+        found = {run.number: run for run in book.recent(200, on)} | {run.number: run for run in book.unsettled(on)}
+    if selectors and search:
+        told = {run.number for run in book.where(words=search)}
+        found = {number: run for number, run in found.items() if number in told}
+    if on:
+        found = {number: run for number, run in found.items() if run.cluster == on}
+    if not (everything or selectors or search):
+        now = time.time()
+        found = {number: run for number, run in found.items() if not run.state.ended or _leaves(run) > now}
+    return [found[number] for number in sorted(found)]
 
 
 def _heard() -> Reply | None:
@@ -85,7 +134,7 @@ def _keep(under: tuple[object, ...], runs: Sequence[Run], looked: Look) -> None:
         words,
         mark,
         answer,
-        draw.measured([jobs.HEADER, *jobs.rows_of(runs)]),
+        draw.measured([jobs.HEADER, *jobs.rows_of(runs, api.ledger().tags(run.number for run in runs))]),
         [title in jobs.TO_RIGHT.split() for title in jobs.HEADER],
         [(run.submitted, run.started, run.ended) for run in runs],
         (heading[0], heading[1]),
@@ -100,22 +149,28 @@ def _leaves(run: Run) -> float:
 @click.command()
 @click.argument("selector", metavar="[RUN]", default="last")
 @click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")
-def story(selector: str, as_json: bool) -> None:
+def story(selector: str, as_json: bool) -> int:
     """All that happened to a RUN, with times and who says so."""
+    from jido.api import chains
     from jido.api import jobs as api
 
-    run = api.ledger().find(selector)
+    [run, *others] = api.select([selector])
+    if others:
+        raise InputError(
+            f"{selector} is {len(others) + 1} runs", hint="a story is told of one: jido story " + str(run.number)
+        )
     looked = api.refresh([run])
     [run] = looked.runs
     events = api.ledger().story(run.number)
     if as_json:
         draw.emit({"run": run, "events": events})
-        return
+        return jobs.tell_problems(looked.problems, "it is")
     waited, ran = jobs.spans(run)
     draw.out(jobs.sentence(run))
     facts = {
         "job": f"{run.job or '-'} on {run.cluster} ({run.engine})",
         "where": " ".join(filter(None, (run.nodes, run.partition and f"partition {run.partition}"))) or "-",
+        **({"after": "; ".join(chains.told(run))} if run.spec.after else {}),
         "waited": waited or "-",
         "ran": ran or "-",
         "exit": "-" if run.code is None else str(run.code),
@@ -123,6 +178,7 @@ def story(selector: str, as_json: bool) -> None:
         "there": f"{run.root}/runs/{run.name}",
         "here": run.folder,
         "token": run.token,
+        "tags": " ".join(api.ledger().tags([run.number]).get(run.number, ())) or "-",
     }
     for key, value in facts.items():
         draw.out(f"  {key:<7} {value}")
@@ -137,8 +193,7 @@ def story(selector: str, as_json: bool) -> None:
     ]
     draw.out()
     draw.out(draw.table(("when", "after", "what", "says"), rows, right="after"))
-    for name, error in looked.problems.items():
-        print(f"{name} could not be asked: {error.what}", file=sys.stderr)
+    return jobs.tell_problems(looked.problems, "it is")
 
 
 def _gap(seconds: float) -> str:

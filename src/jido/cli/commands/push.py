@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 @click.option("--data", is_flag=True, help="The data/ folder too; nothing is ever deleted there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be carried, send nothing.")
 @click.option("--force", is_flag=True, help="Compare with the cluster even when nothing seems to have changed.")
+@click.option("--checksum", is_flag=True, help="Compare every file's content with what lies there.")
 @click.option("-y", "--yes", is_flag=True, help="More than 1 GiB or 20,000 files of code are meant.")
-@click.option("--json", "as_json", is_flag=True, help="What was done as JSON on stdout.")
-def push(on: str | None, data: bool, dry_run: bool, force: bool, yes: bool, as_json: bool) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="What was done as JSON on stdout, progress as JSON lines on stderr."
+)
+def push(on: str | None, data: bool, dry_run: bool, force: bool, checksum: bool, yes: bool, as_json: bool) -> None:
     """Carry the project's code to a cluster, changed files only.
 
     What .gitignore and .jidoignore name is left out, and so are data/, results/, logs/, checkpoints/, virtual
@@ -35,7 +38,7 @@ def push(on: str | None, data: bool, dry_run: bool, force: bool, yes: bool, as_j
     cluster = jobs.where(project, named=on or "")
     done: list[Pushed] = []
     for role in ("code", "data") if data else ("code",):
-        with line(f"{role} to {cluster.name}") as progress:
+        with line(f"{role} to {cluster.name}", as_json=as_json) as progress:
             done.append(
                 projects.push(
                     cluster,
@@ -44,6 +47,7 @@ def push(on: str | None, data: bool, dry_run: bool, force: bool, yes: bool, as_j
                     dry_run=dry_run,
                     afresh=force,
                     huge=yes,
+                    checksum=checksum,
                     say=draw.say,
                     progress=progress,
                 )

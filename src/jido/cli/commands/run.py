@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from jido.cli import draw, jobs
+from jido.cli.commands.tag import tag_name
 from jido.cli.following import watch
 from jido.errors import InputError
-from jido.jobs.ledger import Run
+from jido.jobs.runs import Run
 
 
 def _queue(
     ctx: click.Context, job: str | None, after: tuple[str, ...], dry_run: bool, said: dict[str, Any]
 ) -> Run | None:
+    from jido.api import chains
     from jido.api import jobs as api
     from jido.config import project as projects
     from jido.config.jobs import spec_of
 
     here = projects.find(Path.cwd())
     argv: tuple[str, ...] = ctx.meta["argv"]
+    tags = [tag_name(name) for name in said.pop("tag", ())]
     cluster = api.where(here, job, said.pop("on", None) or "")
     spec = spec_of(here, job, argv=argv, cluster=cluster.name, flags=jobs.flags(said))
-    waited_for = [api.ledger().find(selector) for selector in after]
+    spec = msgspec.structs.replace(spec, after=chains.named(after))
     if dry_run:
-        draw.out(api.preview(cluster, here, spec, after=waited_for))
+        draw.out(api.preview(cluster, here, spec))
         return None
-    run = api.submit(cluster, here, spec, after=waited_for, say=draw.say)
-    draw.say(f"run {run.number} ({run.title}) queued as job {run.job} on {run.cluster}")
+    with jobs.handing_over():
+        run = api.submit(cluster, here, spec, say=draw.say)
+    for name in tags:
+        api.ledger().tag(run.number, name)
+    draw.say(jobs.handed_over(run))
     return run
 
 
 _job = click.argument("job", required=False)
-_after = click.option("--after", multiple=True, metavar="RUN", help="Begin only when this run has ended well.")
+_tag = click.option("--tag", multiple=True, metavar="TAG", help="A tag to find the run by.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Print the exact script and commands, send nothing.")
 
 
 @click.command(cls=jobs.WithCommand)
 @_job
 @jobs.resource_options
-@_after
+@jobs.after_option
+@_tag
 @_dry_run
 @click.pass_context
 def run(ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run: bool, **said: Any) -> int:
@@ -58,7 +65,8 @@ def run(ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run:
 @click.command(cls=jobs.WithCommand)
 @_job
 @jobs.resource_options
-@_after
+@jobs.after_option
+@_tag
 @_dry_run
 @click.option("--json", "as_json", is_flag=True, help="The run as JSON on stdout.")
 @click.pass_context
@@ -71,8 +79,5 @@ def submit(
     queued = _queue(ctx, job, after, dry_run, said)
     if queued is None:
         return
-    if as_json:
-        draw.emit(queued)
-    elif not sys.stdout.isatty():
-        draw.out(str(queued.number))
+    jobs.hand_back(queued, as_json=as_json)
     draw.next_step(f"jido logs -f {queued.number}", "follow it")

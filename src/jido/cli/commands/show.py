@@ -12,10 +12,27 @@ from jido.cli import draw
 @click.option("--json", "as_json", is_flag=True, help="Print the map as JSON.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print the map as YAML, to edit or to build a twin of.")
 @click.option("--facts", is_flag=True, help="Print every fact with the command that said so.")
-def show(name: str | None, as_json: bool, as_yaml: bool, facts: bool) -> None:
-    """Show the map of the cluster NAME: type, instance, scheduling, storage."""
+@click.option("--html", metavar="FILE", help="Write a picture of the cluster as one page that needs no network.")
+@click.option("--svg", metavar="FILE", help="Write the picture as one drawing, to print or to put into a text.")
+@click.option("--lang", default="", metavar="ko|en", help="The picture's language; else JIDO_LANG, else the locale.")
+def show(
+    name: str | None, as_json: bool, as_yaml: bool, facts: bool, html: str | None, svg: str | None, lang: str
+) -> None:
+    """Show the map of the cluster NAME: type, instance, scheduling, storage.
+
+    For a picture (--html, --svg) NAME may also be a map that comes with jido, or a map file.
+    """
     from jido.api import naming, probing
 
+    if html is not None or svg is not None:
+        from jido.cli.pages import keep
+        from jido.picture.drawing import draw_page, draw_poster
+
+        drawn = name or naming.the_one(None)
+        for file, draw_it in ((html, draw_page), (svg, draw_poster)):
+            if file is not None:
+                keep(draw_it(drawn, lang=lang), file)
+        return
     name = naming.the_one(name)
     found = probing.newest(name)
     if as_json:

@@ -1,0 +1,124 @@
+"""Runs that come after others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+from jido.api import jobs
+from jido.api.cluster import Cluster
+from jido.errors import InputError, NotFound, Refused, nearest
+from jido.jobs import chains
+from jido.jobs.runs import Run
+from jido.model.chain import ENDED, After, When
+
+CONDITIONS: tuple[When, ...] = get_args(When)
+
+
+def named(texts: Iterable[str]) -> tuple[After, ...]:
+    """What is to be waited for: ``RUN``, or ``RUN:any`` and ``RUN:notok``; RUN is whatever names a run.
+
+    Raises:
+        NotFound: There is no such run.
+        InputError: It is not one of the conditions; suggests the nearest.
+    """
+    found = dict.fromkeys(_named(text.strip()) for text in texts)
+    for one in found:
+        for other in found:
+            if one.run == other.run and {one.when, other.when} == {"ok", "notok"}:
+                raise InputError(
+                    f"run {one.run} cannot end both well and badly",
+                    cause=f"to begin, it would have to: {ENDED['ok']}, {ENDED['notok']}",
+                    hint=f"{one.run}:any is for either",
+                )
+    return tuple(found)
+
+
+def _named(text: str) -> After:
+    book = jobs.ledger()
+    name, colon, word = text.rpartition(":")
+    for when in CONDITIONS:
+        if colon and word == when:
+            return After(book.find(name).number, when)
+    try:
+        # CLUSTER:JOBID has a colon too.
+        return After(book.find(text).number)
+    except NotFound:
+        if not colon:
+            raise
+        try:
+            book.find(name)
+        except NotFound:
+            pass
+        else:
+            raise InputError(
+                f"{word!r} is no way to end",
+                cause="behind the colon stands how the run is to end",
+                hint=f"{nearest(word, CONDITIONS)}; alone, {name} is to end well",
+            ) from None
+        raise
+
+
+def resolve(cluster: Cluster, after: Sequence[After]) -> chains.Chain:
+    """What a run has to wait for on a cluster.
+
+    How its predecessors stand is asked anew, since a scheduler forgets ended jobs.
+
+    Args:
+        cluster: Where the run that comes after them is to be.
+        after: What it waits for.
+
+    Raises:
+        Refused: One has ended otherwise than it should, or nobody knows how.
+        InputError: One cannot be waited for there.
+        TransportError: How one stands could not be asked.
+        SchedulerDown: How one stands could not be asked.
+    """
+    if not after:
+        return chains.Chain()
+    book = jobs.ledger()
+    looked = jobs.refresh([book.get(one.run) for one in after])
+    for problem in looked.problems.values():
+        raise problem
+    for other in looked.runs:
+        if other.cluster != cluster.name and not chains.ended(other):
+            raise InputError(
+                f"run {other.number} cannot be waited for on {cluster.name}",
+                cause=f"it is on {other.cluster}, and {other.state.value}",
+                hint=f"jido wait {other.number}, and submit then",
+            )
+    found = chains.chain(cluster.engine, book, after)
+    run = found.run
+    if found.never and run:
+        raise Refused(
+            f"what comes after run {run.number} would never begin",
+            cause=f"run {run.number} ({run.title}) is {run.state.value}",
+            hint=_instead(run, after),
+        )
+    if found.lost and run:
+        raise Refused(
+            f"it is not known how run {run.number} ended",
+            cause=run.reason,
+            hint=f"jido story {run.number}; without --after the new run begins at once",
+        )
+    return found
+
+
+def told(run: Run) -> list[str]:
+    """What a run waits or waited for, a sentence each: ``run 3 (prep) has ended well``."""
+    return [chains.sentence(jobs.ledger(), one) for one in run.spec.after]
+
+
+def newest(number: int) -> int:
+    """The last run that was made of a run again, else the run."""
+    while again := jobs.ledger().retry_of(number):
+        number = again
+    return number
+
+
+def _instead(run: Run, after: Sequence[After]) -> str:
+    if any(one == After(run.number, "notok") for one in after):
+        return f"{run.number}:notok is for a run that ends badly, {run.number}:any for either"
+    if (again := newest(run.number)) != run.number:
+        return f"it was made again as run {again}: --after {again}"
+    return f"jido why {run.number}; submit it again and wait for that one, or --after {run.number}:any"
