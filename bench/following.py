@@ -10,11 +10,10 @@ import time
 from itertools import pairwise
 
 from measure import Count, Figure, Findings, in_turn
-from twin_site import JIDO, Site
+from twin_site import JIDO, Site, counted
 
 ENDS = 8
 LONG = 36
-CALLED = ("squeue", "sacct", "scontrol", "sinfo", "sbatch", "scancel")
 
 
 def measure(site: Site, rounds: int) -> Findings:
@@ -75,19 +74,8 @@ def _lateness(site: Site) -> float:
 
 def _calls(site: Site) -> Count:
     """Calls of Slurm's commands on the login node while a job of half a minute is followed."""
-    shims, log = site.login_home / "shims", site.login_home / "calls"
-    shims.mkdir()
-    for name in CALLED:
-        shim = shims / name
-        shim.write_text(f'#!/bin/sh\necho "$(date +%s.%N) {name}" >>$HOME/calls\nexec /usr/bin/{name} "$@"\n')
-        shim.chmod(0o755)
-    rc = site.login_home / ".bashrc"
-    before = rc.read_text() if rc.exists() else ""
-    rc.write_text('PATH="$HOME/shims:$PATH"\n' + before)
-    try:
+    with counted(site) as log:
         _, told = _follow(site, "sleep", str(LONG))
-    finally:
-        rc.write_text(before)
     rows = [line.split() for line in log.read_text().splitlines()]
     assert "sbatch" in [name for _, name in rows], "the counting commands were not used"
     asked = [(float(at), name) for at, name in rows if name != "sbatch"]

@@ -14,7 +14,7 @@ from jido.probe.looks import COMMON
 
 
 def measure(site: Site, rounds: int) -> Findings:
-    parts, _ = ask.compose(probing.engines())
+    parts, _ = ask.compose(probing.engines(), probing.kinds())
     applying = [part for part in parts if _applies(site, part)]
     words = site.ssh_words
 
@@ -24,7 +24,7 @@ def measure(site: Site, rounds: int) -> Findings:
             ssh = os.posix_spawnp("ssh", [*words, line], os.environ, file_actions=_QUIET)
             os.waitpid(ssh, 0)
 
-    every, lines, fewer = _commands(parts), [part.command for part in parts], [part.command for part in applying]
+    every, lines, fewer = _commands(parts), _once(parts), _once(applying)
     ours, command, peer, by_look, by_need = in_turn(
         rounds,
         lambda: probing.probe("aurora"),
@@ -33,43 +33,47 @@ def measure(site: Site, rounds: int) -> Findings:
         lambda: typed(lines),
         lambda: typed(fewer),
     )
+    slowest = [part.script for part in parts if part.name == "slurm/qos"]
+    again, alone = in_turn(rounds, lambda: probing.probe("aurora"), lambda: typed(slowest))
+    site.jido("twin", "up", "aurora", "--as", "bare", "--no-accounting")
+    site.jido("probe", "bare")
+    there, bare = _commands(parts, "bare"), site.ssh_words_of("bare")
+    plainly, by_hand = in_turn(rounds, lambda: probing.probe("bare"), lambda: typed(there, bare))
     found = Findings()
     found.figures += [
         Figure(
-            "probe, until the map is saved",
+            "probe of a twin without accounting, until the map is saved",
+            ('connect("bare").probe()', plainly),
+            (f"its {len(there)} commands typed one by one, an `ssh` each", by_hand),
+            1 / 8,
+        ),
+        Figure(
+            "the same with accounting: sacctmgr waits 90 ms for each thing it asks slurmdbd",
             ('connect("aurora").probe()', ours),
             (f"its {len(every)} commands typed one by one, an `ssh` each", peer),
             1 / 8,
         ),
         Figure(
-            "the same, against somebody who types a look's commands on one line",
+            "the same against its slowest look alone",
+            ('connect("aurora").probe()', again),
+            ("`sacctmgr show qos`, one `ssh`", alone),
+        ),
+        Figure(
+            "with accounting, against somebody who types a look's commands on one line",
             ('connect("aurora").probe()', ours),
             (f"its {len(lines)} looks, an `ssh` each", by_look),
         ),
         Figure(
-            "the same, against somebody who also knows what is not there",
+            "with accounting, against somebody who also knows what is not there",
             ('connect("aurora").probe()', ours),
             (f"the {len(fewer)} looks that find something, an `ssh` each", by_need),
         ),
         Figure(
-            "the same with the start of the interpreter",
+            "with accounting and the start of the interpreter",
             ("jido probe", command),
             (f"its {len(every)} commands typed one by one, an `ssh` each", peer),
         ),
     ]
-    # sacctmgr waits some 40 ms for each message to slurmdbd, side by side as one by one: without it, the rest shows.
-    site.jido("twin", "up", "aurora", "--as", "bare", "--no-accounting")
-    site.jido("probe", "bare")
-    there, bare = _commands(parts, "bare"), site.ssh_words_of("bare")
-    ours, peer = in_turn(rounds, lambda: probing.probe("bare"), lambda: typed(there, bare))
-    found.figures.append(
-        Figure(
-            "the first on a twin without accounting",
-            ('connect("bare").probe()', ours),
-            (f"its {len(there)} commands typed one by one, an `ssh` each", peer),
-            1 / 8,
-        )
-    )
     site.jido("twin", "down", "bare")
     execs = _execs(site)
     found.counts.append(Count("remote execs of a probe", str(execs), "at most 2", execs <= 2))
@@ -83,6 +87,11 @@ _QUIET = [
 ]
 
 
+def _once(parts: list[Part]) -> list[str]:
+    """A look's commands on one line; nobody types the same twice."""
+    return list(dict.fromkeys(part.command for part in parts))
+
+
 def _commands(parts: list[Part], name: str = "aurora") -> list[str]:
     """Each command that a person would type, by itself."""
     partitions = [partition.name for partition in probing.newest(name).scheduling.partitions.value or ()]
@@ -91,7 +100,7 @@ def _commands(parts: list[Part], name: str = "aurora") -> list[str]:
         for command in part.command.split("; ") if part.typed else [part.command]:
             wanted = partitions if " PARTITION " in command else [""]
             commands += [command.replace(" PARTITION -A ACCOUNT ", f" {name} ") for name in wanted]
-    return commands
+    return list(dict.fromkeys(commands))
 
 
 def _applies(site: Site, part: Part) -> bool:

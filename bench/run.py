@@ -1,7 +1,9 @@
 """Measure jido against its peers on this machine and write the table in RESULTS.md.
 
-python bench/run.py             all of it, about four minutes
+python bench/run.py             all but data and faults, about four minutes
 python bench/run.py --only ps   the parts whose name holds a word; prints, writes nothing
+python bench/faults.py          20,000 seeded faults, about a quarter of an hour; its section is kept by the others
+python bench/data.py            pushing, environments, staging; network_disk.py beside it reads from a real GlusterFS
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import sys
 import time
 from pathlib import Path
 
-import carrying
 import following
 import large
+import ledger
+import peers
 import probing
+import sections
 import starting
+import sweeping
 import twin_up
 from measure import Count, Figure, Findings, Times, quietly
 from twin_site import Site, twin
@@ -55,34 +60,39 @@ PARTS = {
     "probe": (probing.measure, 7),
     "run": (following.measure, 7),
     "start ps": (starting.measure, 25),
-    "push": (carrying.measure, 7),
     "twin": (twins, 7),
     "large": (large.measure, 3),
+    "ledger": (ledger.measure, 15),
+    "peers": (peers.measure, 3),
+    "sweeps": (sweeping.measure, 1),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="WORD", help="parts: " + ", ".join(PARTS))
+    parser.add_argument(
+        "--without", default="", metavar="WORD", help="parts to leave out, e.g. sweeps, which take long"
+    )
     parser.add_argument("--rounds", type=int, help="instead of each part's own number")
     said = parser.parse_args()
     found = Findings()
     began, load = time.time(), os.getloadavg()
     with twin() as site:
         for name, (measure, rounds) in PARTS.items():
-            if said.only in name:
+            if said.only in name and name not in said.without.split(","):
                 print(f"measuring {name} ...", file=sys.stderr)
                 part = measure(site, said.rounds or rounds)
                 found.figures += part.figures
                 found.counts += part.counts
-    text = report(found, began, load)
+    text = report(found, began, load, said.without)
     print(text)
     if not said.only:
-        RESULTS.write_text(text)
+        RESULTS.write_text(text + sections.others())
     print("\n".join(summary(found)), file=sys.stderr)
 
 
-def report(found: Findings, began: float, load: tuple[float, float, float]) -> str:
+def report(found: Findings, began: float, load: tuple[float, float, float], without: str) -> str:
     slurm = quietly(["slurmctld", "-V"], env={"PATH": f"{os.environ['PATH']}:/usr/sbin"}).strip()
     date = time.strftime("%Y-%m-%d", time.gmtime(began))
     lines = [
@@ -95,15 +105,27 @@ def report(found: Findings, began: float, load: tuple[float, float, float]) -> s
         "",
         f"jido {__version__}, {date}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, load "
         f"{load[0]:.1f} before and {os.getloadavg()[0]:.1f} after, Python {platform.python_version()}, {slurm}.",
+        *([f"Left out in this run: {without}."] if without else []),
         "",
-        "| what | jido | peer | ratio | of quickest | target | |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        *table(found),
     ]
-    lines += [_row(figure) for figure in found.figures]
-    lines += ["", "| counted | found | target | |", "| --- | --- | --- | --- |"]
-    lines += [f"| {one.what} | {one.found} | {one.target} | {_verdict(one.met)} |" for one in found.counts]
     lines += ["", "Targets:", "", *(f"- {line}" for line in summary(found))]
     return "\n".join(lines) + "\n"
+
+
+def table(found: Findings) -> list[str]:
+    """The rows of what was found, as Markdown."""
+    lines = []
+    if found.figures:
+        lines += [
+            "| what | jido | peer | ratio | of quickest | target | |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        lines += [_row(figure) for figure in found.figures]
+    if found.counts:
+        lines += ["", "| counted | found | target | |", "| --- | --- | --- | --- |"]
+        lines += [f"| {one.what} | {one.found} | {one.target} | {_verdict(one.met)} |" for one in found.counts]
+    return lines
 
 
 def summary(found: Findings) -> list[str]:

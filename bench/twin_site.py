@@ -88,3 +88,25 @@ def twin() -> Iterator[Site]:
         shutil.rmtree(folder)
         if runtime:
             shutil.rmtree(runtime, ignore_errors=True)
+
+
+CALLED = ("squeue", "sacct", "scontrol", "sinfo", "sbatch", "scancel")
+
+
+@contextmanager
+def counted(site: Site) -> Iterator[Path]:
+    """Every call of Slurm's commands on the login node, a line each with its time, in the file that is given."""
+    shims, log = site.login_home / "shims", site.login_home / "calls"
+    shims.mkdir(exist_ok=True)
+    log.write_text("")
+    for name in CALLED:
+        shim = shims / name
+        shim.write_text(f'#!/bin/sh\necho "$(date +%s.%N) {name}" >>$HOME/calls\nexec /usr/bin/{name} "$@"\n')
+        shim.chmod(0o755)
+    rc = site.login_home / ".bashrc"
+    before = rc.read_text() if rc.exists() else ""
+    rc.write_text('PATH="$HOME/shims:$PATH"\n' + before)
+    try:
+        yield log
+    finally:
+        rc.write_text(before)
