@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sites import BUSYBOX, DEAD_NFS, LATE, LUSTRE, df, mapped, said
 
-from jido.model.bundle import Finding
+from jido.model.bundle import MISSING, Finding
 from jido.model.document import map_from_json, map_from_yaml, map_to_yaml, to_json
 from jido.model.facts import Fact
 from jido.model.map import Bytes, Map, Seconds, Volume
@@ -185,6 +185,22 @@ def test_without_any_scheduler_the_engine_is_absent_and_with_a_failed_look_unkno
     unasked = mapped(LUSTRE | {"slurm/where": LATE}).scheduling.engine
     assert (unasked.state, unasked.by) == ("unknown", "slurm/where")
     assert mapped(LUSTRE | {"pbs/version": LATE}).scheduling.engine.by == "pbs/version"
+
+
+@pytest.mark.parametrize(
+    ("look", "why"),
+    [
+        (LATE, "did not answer in time"),
+        (said("qstat: illegal option -- -\n", 2), "illegal option"),
+        (said("", 1), "code 1"),
+        (said("SGE 8.1.9\n"), "SGE 8.1.9"),
+        (said("qstat: error while loading shared libraries: libtorque.so.2\n", MISSING), "libtorque"),
+    ],
+)
+def test_a_qstat_that_tells_no_version_leaves_open_whether_pbs_is_there(look: Finding, why: str) -> None:
+    engine = mapped(LUSTRE | {"pbs/version": look}).scheduling.engine
+    assert (engine.state, engine.by, engine.settle) == ("unknown", "pbs/version", "qstat --version")
+    assert why in engine.why
 
 
 def test_an_engine_that_a_person_named_is_taken() -> None:

@@ -9,7 +9,7 @@ from jido.engines.base import Inventory
 from jido.engines.pbs.queue import MINE, rows
 from jido.engines.pbs.records import count, duration, nodes, records, size
 from jido.errors import JidoError
-from jido.model.bundle import Finding, Part
+from jido.model.bundle import MISSING, Finding, Part
 from jido.model.command import Command, Reply
 from jido.model.facts import Fact, absent, known, unknown
 from jido.model.limits import Access, Limits
@@ -36,11 +36,7 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     seen = findings.get("pbs/version", _UNSEEN)
     match = re.search(r"(?:pbs_version = |[Vv]ersion:? )v?(\d+\.[\w.]+)", seen.text) if seen.ok else None
     if match is None:
-        # No qstat at all, or another scheduler's (Grid Engine has one, and so has Slurm): looked, and not there.
-        engine: Fact[str] = absent("pbs/version")
-        if seen.code is None:
-            engine = unknown("qstat --version did not answer in time", settle="qstat --version", by="pbs/version")
-        return Inventory(present=False, scheduling=Scheduling(engine=engine))
+        return Inventory(present=False, scheduling=Scheduling(engine=_without(seen)))
     title = "OpenPBS/PBS Pro" if "pbs_version" in seen.text else "Torque"
     queues = _queues(findings)
     server = _attributes(findings, "pbs/server")
@@ -55,6 +51,19 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     found = dict(nodes(findings["pbs/nodes"].text)) if findings.get("pbs/nodes", _UNSEEN).ok else {}
     evidence = f"{title} {match[1]} runs jobs"
     return Inventory(True, evidence, ("hpc",), _groups(found), scheduling, now(findings, at))
+
+
+def _without(seen: Finding) -> Fact[str]:
+    """Why no version was read: only where there is no qstat, there is no PBS."""
+    said = seen.text.strip() or seen.stderr.decode("utf-8", "replace").strip()
+    # A loader that lacks a library ends with 127 too, and says so.
+    if seen.code == MISSING and not said:
+        return absent("pbs/version")
+    if seen.code is None:
+        return unknown("qstat --version did not answer in time", settle="qstat --version", by="pbs/version")
+    # Another scheduler's, perhaps (Grid Engine has a qstat), or PBS's own that is broken.
+    why = "qstat --version told of no PBS: " + (said.splitlines()[0][:200] if said else f"code {seen.code}")
+    return unknown(why, settle="qstat --version", by="pbs/version")
 
 
 def now(findings: Mapping[str, Finding], at: float) -> Now:
