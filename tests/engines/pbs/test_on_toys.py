@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.engines.pbs.toy_pbs import ToyPbs
 
 from jido.engines.base import Array, Placement
 from jido.engines.pbs import Pbs
@@ -17,22 +18,16 @@ from jido.model.workspace import Workspace
 from jido.transports.base import ask
 from jido.transports.local import Local
 
-TOYS = Path(__file__).with_name("toys")
 Submit = Callable[..., tuple[Submission, Path]]
 
 
-@pytest.fixture(params=["pro", "torque"])
-def toy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    top = tmp_path / "server"
-    top.mkdir()
-    (top / "dialect").write_text(request.param)
-    monkeypatch.setenv("TOY_PBS", str(top))
-    monkeypatch.setenv("PATH", f"{TOYS}:{os.environ['PATH']}")
-    return top
+@pytest.fixture(autouse=True)
+def on_path(toy: ToyPbs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{toy.bin}:{os.environ['PATH']}")
 
 
 @pytest.fixture
-def submit(toy: Path, tmp_path: Path) -> Submit:
+def submit(toy: ToyPbs, tmp_path: Path) -> Submit:
     space = Workspace(str(tmp_path / "내 'data"))
 
     def go(*argv: str, token: str = "jido-00000000000000a1") -> tuple[Submission, Path]:
@@ -78,17 +73,17 @@ def test_a_running_job_is_followed_found_and_taken_back(submit: Submit) -> None:
     assert _ended(sent.id) is State.CANCELLED
 
 
-def test_a_silent_acceptance_is_found_by_its_token_and_a_hook_is_heard(toy: Path, submit: Submit) -> None:
-    (toy / "order").write_text("silent")
+def test_a_silent_acceptance_is_found_by_its_token_and_a_hook_is_heard(toy: ToyPbs, submit: Submit) -> None:
+    toy.order("qsub", "cut")
     sent, _ = submit("true")
     assert sent.ambiguous
     found = ask(Local(), Pbs().find(["jido-00000000000000a1", "jido-00000000000000ff"]))
     assert {token: seen.id for token, seen in found.items()} == {"jido-00000000000000a1": "1.toy"}
-    (toy / "order").write_text("refuse")
-    assert "please name a project" in submit("true")[0].refused
+    toy.order("qsub", "hook")
+    assert "name a project" in submit("true")[0].refused
 
 
-def test_an_array_has_its_tasks(toy: Path, tmp_path: Path) -> None:
+def test_an_array_has_its_tasks(toy: ToyPbs, tmp_path: Path) -> None:
     script = "#!/bin/sh\necho $PBS_ARRAY_INDEX$PBS_ARRAYID >>" + str(tmp_path / "said") + "\n"
     (tmp_path / "job.sh").write_text(script)
     place = Placement(str(tmp_path), "job.sh", "log", "jido-00000000000000a1", array=3)
