@@ -6,6 +6,7 @@ never `done`: not being seen is no state.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -130,7 +131,10 @@ def _feed(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[R
 
 def _over(engine: Engine, seen: Sighting) -> bool:
     """Whether a job in the queue has ended so that more is to be learnt of it."""
-    return seen.state.ended and seen.ended is not None and bool(engine.log_words())
+    if not seen.state.ended or seen.ended is None:
+        return False
+    # Who ended it, some schedulers do not tell.
+    return bool(engine.log_words()) or seen.state is State.CANCELLED or seen.signal == signal.SIGTERM
 
 
 def _again(run: Run, seen: Sighting, resumed: bool, begun: Sighting | None) -> Sighting:
@@ -299,6 +303,9 @@ def _end(
     if said.state is State.FAILED and (said.signal or said.code):
         why = f"signal {said.signal}" if said.signal else f"exit code {said.code}"
         said = msgspec.structs.replace(said, reason=why)
+    if asked_for and said.state is State.FAILED and said.signal == signal.SIGTERM:
+        # Torque tells a job that qdel ended by the code of its shell alone.
+        said = msgspec.structs.replace(said, state=State.CANCELLED)
     if said.state is State.CANCELLED:
         who = told.reason if told and told.reason.startswith("by ") else "by you, with jido" if asked_for else ""
         if not who and standing is not None and (behind or silent or told is None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,26 @@ def uncertain(run: Run, open_: Sequence[Task], units: Units, seen: Mapping[int, 
         and name not in units.ends
         and (name in units.claims or at in begun)
     ]
+
+
+def as_asked(
+    open_: Sequence[Task], seen: Mapping[int, Sighting] | None, whole: bool
+) -> Mapping[int, Sighting] | None:
+    """What the engine says, where tasks that jido asked to end and that SIGTERM ended are cancelled: Torque tells so
+    of nobody.
+
+    Args:
+        open_: The tasks that are not settled.
+        seen: What the engine says, by position.
+        whole: Whether the sweep as a whole was to be ended.
+    """
+    asked = {task.position for task in open_ if whole or task.reason == CANCEL_ASKED}
+    return seen and {
+        at: msgspec.structs.replace(one, state=State.CANCELLED)
+        if at in asked and one.state is State.FAILED and one.signal == signal.SIGTERM
+        else one
+        for at, one in seen.items()
+    }
 
 
 def of_array(
@@ -130,6 +151,9 @@ def _judged(task: Task, said: Sighting | None, before: Task) -> Task:
         )
     if wrote:
         waits = said.state in (State.QUEUED, State.REQUEUED, State.STARTING)
+        if before.reason == CANCEL_ASKED:
+            # Still to be held against what the engine will say.
+            task = msgspec.structs.replace(task, reason=CANCEL_ASKED)
         return _again(task, State.REQUEUED) if waits else task
     state, started = said.state, task.started
     if said.state is State.QUEUED and (before.started or before.state is State.REQUEUED):

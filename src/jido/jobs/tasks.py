@@ -66,8 +66,10 @@ def look(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Ru
             changed = list(task_ends.of_packed(ledger.open_tasks(run.number, named), units, worst))
         else:
             gone = shut_out.get(run.number, ())
+            whole = run.number in ledger.asked_to_end([run.number])
+            judged = task_ends.as_asked(open_[run.number], seen, whole)
             changed = list(
-                task_ends.of_array(run, sweep, open_[run.number], units, seen, silent=silent, shut_out=gone)
+                task_ends.of_array(run, sweep, open_[run.number], units, judged, silent=silent, shut_out=gone)
             )
         ledger.saw_tasks(run.number, changed, units.read_to)
         settle(ledger, run)

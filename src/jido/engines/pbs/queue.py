@@ -16,11 +16,13 @@ from jido.model.nodeset import NodeSet
 # Times are printed in the asker's zone. Torque's -x is XML, so that OpenPBS has to be told from it first.
 ENV = {"LC_ALL": "C", "TZ": "UTC0"}
 DIALECT = "case $(qstat --version 2>&1) in *pbs_version*) pro=1;; *) pro=;; esac\n"
+# Torque leaves ended jobs out where a user's own variable says so.
 # A server that keeps no history says so with an error, and is asked without.
 _IDS = (
     DIALECT
     + """\
 set -f
+unset PBS_QSTAT_NO_COMPLETE PBS_QSTAT_EXECONLY
 said=$(qstat ${pro:+-x} ${2:+-t} -f $1 2>&1); code=$?
 case $said in *"not configured to maintain"*) said=$(qstat ${2:+-t} -f $1 2>&1); code=$?;; esac
 """
@@ -94,13 +96,21 @@ def _sighting(id_: str, row: dict[str, str]) -> tuple[Sighting, str]:
     return seen, names.get("PBS_O_WORKDIR", "")
 
 
+def _answer(ids: Sequence[str], reply: Reply) -> list[tuple[Sighting, str]]:
+    """The rows of an answer about these ids: a qstat that does not know one says so, and never nothing at all."""
+    found = rows(reply)
+    if not found and reply.code == 0 and any(map(_ID.fullmatch, ids)):
+        raise down(reply, "telling of jobs")
+    return found
+
+
 def _number(id_: str) -> str:
     return id_.partition(".")[0]
 
 
 def _by_id(ids: Sequence[str], reply: Reply) -> dict[str, Sighting]:
     """By the ids as they were asked for: qsub may name the server in another way than qstat does."""
-    seen = {_number(one.id): one for one, _ in rows(reply)}
+    seen = {_number(one.id): one for one, _ in _answer(ids, reply)}
     return {id_: seen[_number(id_)] for id_ in ids if _number(id_) in seen}
 
 
@@ -140,7 +150,7 @@ def tasks(arrays: Sequence[Array]) -> Ask[dict[str, dict[int, Sighting]]]:
     def parse(reply: Reply) -> dict[str, dict[int, Sighting]]:
         where = {_number(array.job).partition("[")[0]: array.job for array in arrays}
         found: dict[str, dict[int, Sighting]] = {array.job: {} for array in arrays}
-        for one, _ in rows(reply):
+        for one, _ in _answer([array.job for array in arrays], reply):
             match = re.fullmatch(r"(\d+)(?:\[(\d+)\]|-(\d+))?", _number(one.id))
             if match and match[1] in where:
                 # An array of one task is a plain job: PBS has none of that size.
