@@ -28,7 +28,7 @@ class ToyPbs:
     """
 
     def __init__(self, folder: Path, dialect: str) -> None:
-        self.folder, self.bin = folder, folder / "bin"
+        self.folder, self.bin, self.dialect = folder, folder / "bin", dialect
         for made in (self.bin, folder / "orders", folder / "spool"):
             made.mkdir(parents=True)
         (folder / "dialect").write_text(dialect)

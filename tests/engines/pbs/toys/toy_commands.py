@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,8 @@ def fail(words, code):
 def misbehave():
     """What this call is ordered to do wrong; a word of `qsub`'s is left to it."""
     order = TOP / "orders" / TOOL
-    if not order.exists():
+    # The version is the program's own: nobody is asked for it.
+    if not order.exists() or "--version" in ARGS:
         return ""
     how, _, often = order.read_text().strip().partition(" ")
     if often != "always":
@@ -39,7 +41,7 @@ def misbehave():
     if how == "mute":
         sys.exit(0)
     if how == "late":
-        time.sleep(1.5)
+        time.sleep(0.6)
     if how == "gibberish":
         sys.stdout.write("<html><body>502 Bad Gateway</body></html>\n")
         sys.exit(0)
@@ -88,8 +90,8 @@ def qsub(how):
         fail("End of File", 1)
     if how == "taken-mute":
         sys.exit(0)
-    if how == "taken-late":
-        time.sleep(2)
+    if how == "taken-killed":
+        os.kill(os.getpid(), signal.SIGKILL)
     sys.stdout.write(f"{last}{'[]' if span else ''}.toy\n")
 
 

@@ -56,7 +56,9 @@ def end(job, code, comment=""):
 def _advance(found):
     for job in found["jobs"].values():
         if job["state"] in "QH" and not job["key"].endswith("[]"):
-            job["state"] = "H" if _waits(found, job) or job["hold"] else "Q"
+            waits = _waits(found, job)
+            if not ended(job):
+                job["state"] = "H" if waits or job["hold"] else "Q"
     running = [job for job in found["jobs"].values() if job["state"] == "R" and "pid" in job]
     busy = sum(job["ncpus"] for job in running)
     for job in found["jobs"].values():
@@ -85,7 +87,7 @@ def _waits(found, job):
         if how == "afterany" or good == (how == "afterok"):
             job["depend"].remove([how, key])
         else:
-            end(job, None, f"Job deleted as result of dependency on job {key}.toy" if PRO else "")
+            end(job, None if PRO else 271, f"Job deleted as result of dependency on job {key}.toy" if PRO else "")
             job["deleted"] = True
     return not ended(job) and bool(job["depend"])
 
@@ -130,10 +132,8 @@ def keep(key):
     code = child.wait()
     with state() as found:
         mine = found["jobs"][key]
-        said = code if code >= 0 else 256 - code
-        if mine["deleted"] or late:
-            # OpenPBS tells of the limit itself; either tells of a signal where it had to end it.
-            said = -29 if late and PRO else 271
+        # The shell's own code, or the signal that ended it; OpenPBS tells of the limit itself.
+        said = -29 if late and PRO else code if code >= 0 else 256 - code
         end(mine, said)
 
 
