@@ -8,6 +8,7 @@ from jido.check.case import Case
 from jido.check.findings import SEVERITIES, Edit, Finding, Report, Unknown
 from jido.check.rule import Rule
 from jido.check.rules import RULES
+from jido.model.batch import WORD
 
 
 def examine(cases: Iterable[Case], *, cluster: str = "", at: float = 0.0, rules: Sequence[Rule] = RULES) -> Report:
@@ -39,8 +40,8 @@ def examine(cases: Iterable[Case], *, cluster: str = "", at: float = 0.0, rules:
                         column=one.column,
                         end=one.end,
                         what=one.what,
-                        why=rule.why,
-                        fix=one.fix or rule.fix,
+                        why=_in_its_words(rule.why, case),
+                        fix=_in_its_words(one.fix or rule.fix, case),
                         edits=one.edits,
                         job=case.job,
                     )
@@ -48,6 +49,12 @@ def examine(cases: Iterable[Case], *, cluster: str = "", at: float = 0.0, rules:
         own.sort(key=lambda one: (SEVERITIES.index(one.severity), one.line, one.column))
         findings += own
     return Report(cluster, at, tuple(checked), tuple(findings), tuple(unknown.values()))
+
+
+def _in_its_words(text: str, case: Case) -> str:
+    """A sentence of a rule as the script's scheduler would write it."""
+    words = case.script.words if case.script else {}
+    return WORD.sub(lambda found: words.get(found[0], found[0]), text) if words else text
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from importlib import resources
@@ -11,6 +12,7 @@ import msgspec
 from jido.check.findings import Finding
 from jido.check.rule import Rule
 from jido.check.rules import BY_NAME
+from jido.model.batch import WORD
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,5 +41,17 @@ def finding_in(finding: Finding, lang: str) -> Finding:
     """A finding with its rule's sentences in a language; what to do is left where it is more than the rule says."""
     rule = BY_NAME[finding.rule]
     spoken = rule_in(rule, lang)
-    fix = spoken.fix if finding.fix == rule.fix else finding.fix
-    return msgspec.structs.replace(finding, why=spoken.why, fix=fix)
+    fix = _alike(rule.fix, finding.fix, spoken.fix) or finding.fix
+    why = _alike(rule.why, finding.why, spoken.why) or spoken.why
+    return msgspec.structs.replace(finding, why=why, fix=fix)
+
+
+def _alike(rule: str, said: str, spoken: str) -> str:
+    """A rule's sentence in a language, with the scheduler's words that the finding has; empty where it differs."""
+    words = WORD.findall(rule)
+    pattern = "(.+?)".join(map(re.escape, WORD.split(rule)))
+    match = re.fullmatch(pattern, said, re.DOTALL)
+    if match is None:
+        return ""
+    written = dict(zip(words, match.groups(), strict=True))
+    return WORD.sub(lambda found: written.get(found[0], found[0]), spoken)

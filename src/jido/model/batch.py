@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -89,6 +91,10 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True):
     shared_by_tasks: bool = False
 
 
+# What may stand in a rule's sentences and be written otherwise by another scheduler: options, quoted words, commands.
+WORD = re.compile(r"--[\w-]+(?:=[\w:]+)?|'[^']+'|\([A-Z]\w+\)|\b(?:sbatch|srun)\b")
+
+
 class Script(msgspec.Struct, frozen=True):
     """A job script as its engine reads it.
 
@@ -105,6 +111,9 @@ class Script(msgspec.Struct, frozen=True):
         body: The line of the first command; the number of lines and one where there is none.
         top: The line before which a new option can be put.
         several: Whether it is several jobs in one, of which only the first is told here.
+        words: What the rules write in another scheduler's words (``--time=2:00:00``), in this one's; each key is as
+            `WORD` finds it.
+        takes_all_memory: Whether a job that names no memory gets all of its node, where there is no default.
     """
 
     submit: str
@@ -119,6 +128,8 @@ class Script(msgspec.Struct, frozen=True):
     body: int
     top: int
     several: bool = False
+    words: Mapping[str, str] = {}
+    takes_all_memory: bool = True
 
     def says(self, field: str) -> Option | None:
         """The option that says a field of `Resources`."""

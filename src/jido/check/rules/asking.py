@@ -140,16 +140,31 @@ def _alone(case: Case) -> Iterator[Found]:
     lacks = []
     if told and not cpus and one.default_cpus_per_gpu is None:
         lacks.append(("cpus_per_gpu", f"1 CPU beside {gpus} GPU{'s' * (gpus > 1)}: too few to feed them"))
-    if told and not memory and not any(defaults):
+    if told and not memory and not any(defaults) and (case.script is None or case.script.takes_all_memory):
         lacks.append(("memory_per_gpu", "all the memory of its node, so that nobody can use the other GPUs there"))
     if not lacks:
         return
     share = _share(case)
     edits = tuple(edit for field, _ in lacks for edit in case.replace(None, field, share.get(field, "")))
-    fix = ", ".join(case.write(field, share[field]) for field, _ in lacks if field in share) if case.script else ""
+    fix = ", ".join(_written(case, field, share[field]) for field, _ in lacks if field in share)
     span = case.line_of("gpus")
     what = f"partition {one.name} has no default for it: the job gets " + " and ".join(text for _, text in lacks)
-    yield Found(what, span.line, span.column, span.end, f"its share of a node is {fix}" if fix else "", edits=edits)
+    yield Found(
+        what,
+        span.line,
+        span.column,
+        span.end,
+        f"its share of a node is {fix}" if fix.strip(", ") else "",
+        edits=edits,
+    )
+
+
+def _written(case: Case, field: str, value: str) -> str:
+    """An option of the script; empty where its scheduler has none for it."""
+    try:
+        return case.write(field, value) if case.script else ""
+    except InputError:
+        return ""
 
 
 def _said(case: Case, field: str) -> bool:

@@ -15,6 +15,28 @@ _VALUES = frozenset("aAcCdeDFGjJkKlLmMNopPqrStTuvwW")
 _NOTHING = frozenset("hIVXzfxn")
 _FIELDS = {"partition": "q", "account": "A"}
 
+# Another scheduler's words in the rules' advice.
+_WORDS = {
+    "--time=2:00:00": "-l walltime=2:00:00",
+    "--account": "-A",
+    "--cpus-per-task": "ncpus= in -l select=",
+    "--cpus-per-gpu": "ncpus= in -l select=",
+    "--mem-per-gpu": "mem= beside it",
+    "--output": "-o",
+    "--error": "-e",
+    "srun": "mpirun",
+    "sbatch": "qsub",
+    "'Invalid partition name specified'": "'Unknown queue'",
+    "'Invalid account or account/partition combination specified'": "'Invalid Account'",
+    "'Requested node configuration is not available'": "'Job violates queue and/or server resource limits'",
+    "(PartitionTimeLimit)": "('Job violates queue and/or server resource limits')",
+}
+_WORDS_OF_TORQUE = {
+    "--cpus-per-task": "ppn= in -l nodes=",
+    "--cpus-per-gpu": "ppn= in -l nodes=",
+    "--mem-per-gpu": "-l mem=",
+}
+
 
 def read(text: str) -> Script:
     """See `Engine.read_script`."""
@@ -41,7 +63,20 @@ def read(text: str) -> Script:
     resources, said, per_task = _resources(options, flaws)
     several = any(option.name in ("J", "t") for option in options)
     return Script(
-        "qsub", "#PBS", tuple(options), said, resources, None, per_task, (), tuple(flaws), body, top, several
+        submit="qsub",
+        prefix="#PBS",
+        options=tuple(options),
+        said=said,
+        resources=resources,
+        gpus_in_all=None,
+        per_task=per_task,
+        outputs=(),
+        flaws=tuple(flaws),
+        body=body,
+        top=top,
+        several=several,
+        words=_WORDS | (_WORDS_OF_TORQUE if any(option.name == "nodes" for option in options) else {}),
+        takes_all_memory=False,
     )
 
 
