@@ -31,8 +31,13 @@ class Pbs(Engine):
         return Capabilities(
             accounting=no("ended jobs are remembered by the server itself, for as long as the site says"),
             estimate=no("PBS has no dry run"),
-            multinode=no("jido does not start processes on several PBS nodes yet; mpirun in the command does"),
-            interactive=no("qsub -I needs a terminal of its own, which jido does not drive yet"),
+            multinode=no(
+                "pbsdsh carries neither the job's environment nor its signals to the other nodes; mpirun in the command "
+                "does, with --launch none"
+            ),
+            interactive=no(
+                "qsub -I gives a login shell, and takes a command in Torque only: type it on the login node"
+            ),
         )
 
     def looks(self) -> Sequence[Part]:

@@ -22,6 +22,8 @@ _KILLED = {-24: "ncpus", -25: "ncpus", -26: "vmem", -27: "mem", -28: "cput", -29
 _KILLED_BY_TORQUE = {-10: "mem", -11: "walltime", -12: "cput"}
 # What the server notes when a job begins says nothing of its end.
 _BEGAN = re.compile(r"Job (?:run|was sent for execution) at .*")
+# `l` is Torque's: as many tasks of the array run as it was told (`-t 0-9%2`).
+_HOLDS = {"u": "UserHold", "o": "OperatorHold", "s": "SystemHold", "l": "ArrayLimit"}
 _ENDED = ("F", "X", "C")
 
 
@@ -88,7 +90,7 @@ def _waits(letter: str, row: Mapping[str, str]) -> str:
     if letter == "H" and row.get("depend"):
         return "Dependency"
     if letter == "H":
-        return {"o": "OperatorHold", "s": "SystemHold"}.get(row.get("Hold_Types", "u")[:1], "UserHold")
+        return _HOLDS.get(row.get("Hold_Types", "u")[:1], "SystemHold")
     if letter == "W":
         return "ExecutionTime"
     if letter == "S" or letter == "U":
