@@ -32,8 +32,8 @@ class Pbs(Engine):
             accounting=no("ended jobs are remembered by the server itself, for as long as the site says"),
             estimate=no("PBS has no dry run"),
             multinode=no(
-                "pbsdsh carries neither the job's environment nor its signals to the other nodes; mpirun in the command "
-                "does, with --launch none"
+                "pbsdsh carries neither the job's environment nor its signals to the other nodes; "
+                "mpirun in the command does, with --launch none"
             ),
             interactive=no(
                 "qsub -I gives a login shell, and takes a command in Torque only: type it on the login node"
