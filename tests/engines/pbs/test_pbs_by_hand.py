@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
 from tests.engines.pbs.pbs_person import CLUSTER, PbsPerson, until
 
 
@@ -109,6 +110,7 @@ def test_a_hold_is_told_with_its_cure_and_the_job_runs_when_it_is_released(perso
     assert person.types("logs", "last").stdout == "free\n"
 
 
+@pytest.mark.parametrize("toy", ["pro"], indirect=True)
 def test_what_pbs_does_not_do_for_jido_yet_is_refused_with_the_reason(person: PbsPerson) -> None:
     person.told()
     assert "qsub -I" in person.types("shell", "--on", CLUSTER, "--", "true", code=5).stderr

@@ -19,7 +19,11 @@ def ran(person: PbsPerson) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-@pytest.mark.parametrize("how", ["cut", "taken-mute", "taken-killed"])
+@pytest.mark.parametrize(
+    ("toy", "how"),
+    [("pro", "cut"), ("torque", "cut"), ("pro", "taken-mute"), ("torque", "taken-killed")],
+    indirect=["toy"],
+)
 def test_a_job_that_was_taken_without_a_word_is_found_and_runs_once(
     person: PbsPerson, count: list[str], how: str
 ) -> None:
@@ -30,6 +34,22 @@ def test_a_job_that_was_taken_without_a_word_is_found_and_runs_once(
     assert (ran(person), len(person.toy.jobs())) == (1, 1)
 
 
+@pytest.mark.parametrize("how", ["mute", "gibberish", "down"])
+@pytest.mark.parametrize("toy", ["pro"], indirect=True)
+def test_a_job_that_cannot_be_looked_for_yet_is_not_handed_over_again(
+    person: PbsPerson, count: list[str], how: str
+) -> None:
+    person.toy.order("qsub", "cut")
+    person.toy.order("qselect", how, always=True)
+    person.types("submit", "--on", CLUSTER, "--", *count, code=None)
+    person.types("ps", code=None)
+    person.toy.behave()
+    person.types("wait", "last", code=None)
+    assert len(person.toy.jobs()) == 1
+    # Either it ran, and is told so, or it was given up before it could, and never runs.
+    assert (person.run()["state"], ran(person)) in (("done", 1), ("refused", 0))
+
+
 def test_a_hooks_refusal_is_passed_on_in_its_own_words(person: PbsPerson, count: list[str]) -> None:
     person.toy.order("qsub", "hook")
     said = person.types("submit", "--on", CLUSTER, "--", *count, code=5)
@@ -37,6 +57,7 @@ def test_a_hooks_refusal_is_passed_on_in_its_own_words(person: PbsPerson, count:
     assert (person.run()["state"], person.toy.jobs()) == ("refused", {})
 
 
+@pytest.mark.parametrize("toy", ["torque"], indirect=True)
 def test_a_server_that_is_away_takes_nothing_and_loses_nothing(person: PbsPerson, count: list[str]) -> None:
     person.toy.order("qsub", "down")
     person.types("submit", "--on", CLUSTER, "--", *count, code=None)
