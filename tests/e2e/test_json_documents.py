@@ -73,6 +73,7 @@ def test_every_verb_prints_what_its_schema_says(person: Person) -> None:
     (person.folder / "job.sh").write_text(SCRIPT)
     (person.folder / "jido.toml").write_text('[project]\nname = "schemas"\ncluster = "hanok"\n')
     says("init", "init", "--on", "hanok", "--yes")
+    says("guide", "guide", "hanok")
     says("push", "push")
     says("check", "check", "job.sh")
     says("check-rules", "check", "--rules")

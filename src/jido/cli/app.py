@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "data": ("data", "data", "datasets: register, list, stage to nodes' own disks, forget"),
         "code": ("code", "code", "open the project's folder there in VS Code, over Remote-SSH"),
         "env": ("env", "env", "environments on a cluster: list them, remove what nobody needs"),
+        "guide": ("guide", "guide", "what assistants are told of the clusters: AGENTS.md, Cursor's rules"),
     },
     "Jobs": {
         "check": ("check", "check", "what a script or job would stumble over, before it is queued"),

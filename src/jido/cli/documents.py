@@ -15,6 +15,7 @@ import msgspec
 from jido.api.capacity import Found, Gpus
 from jido.api.checking import Checked
 from jido.api.explaining import Explained
+from jido.api.guiding import Guided
 from jido.api.homes import Tidying
 from jido.api.naming import Added, Named
 from jido.api.projects import InitPlan
@@ -170,6 +171,7 @@ DOCUMENTS: dict[str, Any] = {
     "error": Failure,
     "explain": Explained,
     "gpus": list[Gpus],
+    "guide": Guided,
     "home": Tidying,
     "init": Layout,
     "ls": list[Named],

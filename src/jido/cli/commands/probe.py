@@ -79,6 +79,10 @@ def probe(name: str | None, as_json: bool, dry_run: bool, **how: Any) -> None:
             draw.out(f"  {change.path}: {_change(change.before, change.after)}")
         if len(done.changes) > _SHOWN:
             draw.say(f"  ... and {len(done.changes) - _SHOWN} more")
+        from jido.api import guiding
+
+        if guiding.stale(name):
+            draw.say("what this project tells assistants is of the map before: jido guide")
     if not compute:
         _waiting(name)
     draw.next_step(f"jido show {name}")

@@ -12,8 +12,22 @@ from jido.cli import draw
 # As `jido.cli.documents` has them, which imports every verb; a test compares.
 NAMES = (
     *("map", "add", "check", "check-rules", "compare", "data-add", "data-ls", "data-stage", "df", "doctor", "env-ls"),
-    *("error", "explain", "gpus", "home", "init", "ls", "note", "note-ls", "note-rm", "note-run", "ps", "ps-there"),
-    *("pull", "push", "retry", "story", "submit", "sweep", "tag", "tasks", "twin-ls", "twin-up", "where", "why"),
+    *("error", "explain", "gpus", "guide", "home", "init", "ls", "note", "note-ls", "note-rm", "note-run", "ps"),
+    *(
+        "ps-there",
+        "pull",
+        "push",
+        "retry",
+        "story",
+        "submit",
+        "sweep",
+        "tag",
+        "tasks",
+        "twin-ls",
+        "twin-up",
+        "where",
+        "why",
+    ),
 )
 
 
