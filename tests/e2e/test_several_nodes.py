@@ -92,7 +92,10 @@ def test_torchrun_is_told_where_to_meet(person: Person) -> None:
 
 
 def test_one_failing_process_ends_the_others_and_fails_the_job(person: Person) -> None:
-    line = 'if [ "$RANK" = 1 ]; then exit 7; fi; trap "echo ended; exit 3" TERM; sleep 600 & wait'
+    # The first fails only when the other is there to be told.
+    here = "$JIDO_ROOT/other-is-there"
+    waits = f'until [ -e "{here}" ]; do sleep 0.1; done; exit 7'
+    line = f'if [ "$RANK" = 1 ]; then {waits}; fi; trap "echo ended; exit 3" TERM; touch "{here}"; sleep 600 & wait'
     began = time.monotonic()
     said = person.types("run", "--on", "hanok", "-N", "2", "--", "bash", "-c", line, code=10)
     assert time.monotonic() - began < 60
