@@ -32,10 +32,11 @@ class Row(msgspec.Struct, frozen=True):
     extra: str = ""
 
 
+# The commonest first: it reads a job script that tells nothing of its scheduler.
 ENGINES: dict[str, Row] = {
+    "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
     "pbs": Row("jido.engines.pbs:Pbs", "OpenPBS, PBS Pro and Torque"),
     "process": Row("jido.engines.process:Process", "a queue of jido's own, for machines without a scheduler"),
-    "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
 }
 
 STORAGE: dict[str, Row] = {

@@ -218,3 +218,18 @@ def test_without_a_cluster_a_script_is_read_by_the_engine_whose_lines_it_has(jid
     assert "time-missing" not in jido("check", "train.sh").out
     Path("train.sh").write_text("#!/bin/bash\n#PBS -q batch\npython train.py\n")
     assert "time-missing" in jido("check", "train.sh").out
+
+
+def test_several_scripts_are_each_read_by_their_own_engine_and_mended_in_its_words(jido: Jido, folder: Path) -> None:
+    Path("one.sh").write_text("#!/bin/bash\n#PBS -q batch\npython train.py\n")
+    Path("two.sh").write_text("#!/bin/bash\n#SBATCH -p batch\n#SBATCH -c 2\npython train.py\n")
+    said = jido("check", "one.sh", "two.sh").out
+    assert "-l walltime=" in said
+    assert "--time=" in said
+
+
+def test_a_script_that_tells_nothing_of_its_scheduler_is_read_as_one_of_the_commonest(
+    jido: Jido, folder: Path
+) -> None:
+    Path("plain.sh").write_text("#!/bin/bash\npython train.py\n")
+    assert "--time=" in jido("check", "plain.sh").out

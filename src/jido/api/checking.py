@@ -48,13 +48,13 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         cases: The scripts and jobs.
         cluster: Against which cluster; None where none is named.
-        engine: Which engine reads them.
+        engines: Which engine reads each script, by name.
         scripts: The scripts as they were read, by name.
     """
 
     cases: tuple[Case, ...]
     cluster: Cluster | None
-    engine: Engine
+    engines: dict[str, Engine]
     scripts: dict[str, scripts.Text]
 
 
@@ -114,10 +114,12 @@ def prepare(what: Sequence[str] = (), *, on: str = "", folder: str = "") -> Plan
     cluster = _cluster(here, names, _where(files, on))
     map_ = cluster.map_if_any if cluster else None
     texts = {name: scripts.read(name, list(here.jobs)) for name in files}
-    engine = _engine(cluster, map_, [one.data.decode("utf-8", "surrogateescape") for one in texts.values()])
-    cases = [_script(name, one.data, engine, map_, cluster, folder or one.folder) for name, one in texts.items()]
-    cases += [_job(name, here, engine, map_, cluster) for name in dict.fromkeys(names)]
-    return Plan(tuple(cases), cluster, engine, texts)
+    engines = {name: _engine(cluster, map_, one.data) for name, one in texts.items()}
+    cases = [
+        _script(name, one.data, engines[name], map_, cluster, folder or one.folder) for name, one in texts.items()
+    ]
+    cases += [_job(name, here, _engine(cluster, map_, b""), map_, cluster) for name in dict.fromkeys(names)]
+    return Plan(tuple(cases), cluster, engines, texts)
 
 
 def _where(files: Sequence[str], on: str) -> str:
@@ -140,14 +142,15 @@ def _cluster(here: projects.Project, names: Sequence[str], on: str) -> Cluster |
         return None
 
 
-def _engine(cluster: Cluster | None, map_: Map | None, texts: Sequence[str]) -> Engine:
+def _engine(cluster: Cluster | None, map_: Map | None, data: bytes) -> Engine:
     if cluster is not None and (map_ is not None or cluster.destination.engine):
         return cluster.engine
-    # Without a cluster the scripts are read by the engine that finds most in them; where none finds anything, by the
-    # last of those that have job scripts at all.
+    # Without a cluster a script is read by the engine that finds most in it; where none finds anything, by the first
+    # of the table that has job scripts at all.
+    text = data.decode("utf-8", "surrogateescape")
     engines = [Cluster.engine_named(name) for name in registry.ENGINES]
     having = [engine for engine in engines if engine.read_script("", None) is not None]
-    return max(reversed(having), key=lambda engine: sum(_words(engine, text) for text in texts))
+    return max(having, key=lambda engine: _words(engine, text))
 
 
 def _words(engine: Engine, text: str) -> int:
@@ -242,7 +245,8 @@ def _changes(plan: Plan, looked: Looked) -> list[tuple[str, str, str]]:
 
         def again(text: str, case: Case = case) -> Report:
             folder = case.folder
-            fresh = _script(case.file, text.encode("utf-8", "surrogateescape"), plan.engine, case.map, None, folder)
+            data, engine = text.encode("utf-8", "surrogateescape"), plan.engines[case.file]
+            fresh = _script(case.file, data, engine, case.map, None, folder)
             return examine([msgspec.structs.replace(fresh, looked=looked, user=case.user)])
 
         after = rewritten(case.text, again)
