@@ -233,10 +233,10 @@ def _fill(spec: TwinSpec, accounting: Accounting, room: Path) -> None:
         dbd = running.start("slurmdbd", "-D")
         running.wait(dbd, lambda: _listens(ports["slurmdbd"]))
         text = "\n".join(slurm_accounting.statements(spec, accounting)) + "\n"
-        said = _said(running.run("sacctmgr", "-i", "-Q", stdin=text))
+        said = _said(running.run("sacctmgr", "-i", "-Q", stdin=text), running.last_words("slurmdbd"))
         wrong = [line for line in said.splitlines() if any(word in line.lower() for word in _BAD)]
         if wrong := [line for line in wrong if not line.startswith("sacctmgr: ") or "error" in line]:
-            raise TwinError("the accounting database cannot be filled", cause=wrong[0].strip(), hint=text)
+            raise _unfilled(f"{wrong[0].strip()}; {running.last_words('slurmdbd')}")
         running.end(dbd)
         running.end(sql)
 
@@ -284,10 +284,12 @@ class _Running:
         ):
             assert isinstance(process.args, list)
             name = next(str(word) for word in process.args[3 + len(self._prefix) :])
-            log = (self._room / f"{name}.log").read_text(errors="replace").strip()
-            raise TwinError(
-                "the accounting database cannot be made", cause=f"{name}: {log.rpartition(chr(10))[2]}", hint=_HINT
-            )
+            raise TwinError("the accounting database cannot be made", cause=self.last_words(name), hint=_HINT)
+
+    def last_words(self, name: str) -> str:
+        """The program's name and the last line of its log."""
+        log = (self._room / f"{name}.log").read_text(errors="replace").strip()
+        return f"{name}: {log.rpartition(chr(10))[2]}"
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
@@ -309,11 +311,14 @@ def _known(resources: tuple[str, ...]) -> str:
 _HINT = "`--no-accounting` gives the cluster without it"
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _unfilled(cause: str) -> TwinError:
+    return TwinError("the accounting database cannot be filled", cause=cause, hint=_HINT)
+
+
+def _said(done: subprocess.CompletedProcess[str], server: str = "") -> str:
     if done.returncode:
-        raise TwinError(
-            "the accounting database cannot be filled", cause=(done.stderr or done.stdout).strip()[-500:], hint=_HINT
-        )
+        # sacctmgr itself says no more than "Unspecified error".
+        raise _unfilled("; ".join(filter(None, ((done.stderr or done.stdout).strip()[-500:], server))))
     return done.stdout + done.stderr
 
 
