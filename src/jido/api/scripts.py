@@ -9,7 +9,7 @@ import msgspec
 from jido.api.cluster import Cluster
 from jido.check.rewriting import replace
 from jido.config import clusters
-from jido.errors import CommandFailed, InputError, NotFound, nearest
+from jido.errors import InputError, NotFound, nearest
 from jido.model.command import Command
 
 # A job script is text that people write; what is larger is something else.
@@ -112,10 +112,4 @@ def write(script: Text, after: str) -> None:
     command = Command(argv=argv, stdin=after.encode("utf-8", "surrogateescape"))
     reply = Cluster(script.cluster).transport.run(command)
     if not reply.ok:
-        raise CommandFailed(
-            f"{script.name} could not be written; it is as it was",
-            host=script.cluster,
-            argv=argv[:2],
-            code=reply.code,
-            stderr=reply.stderr.decode("utf-8", "replace"),
-        )
+        raise reply.failure(f"{script.name} could not be written; it is as it was")

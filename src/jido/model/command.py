@@ -86,13 +86,27 @@ class Reply(msgspec.Struct, frozen=True):
         if full and not hint:
             hint = "see `jido df` for what is full and what fills it; free some space there, then repeat the command"
         ended = "was stopped at its time limit" if self.code is None else f"ended with code {self.code}"
-        raise kind(
-            f"{doing} on {self.host} {'found the disk full' if full else ended}",
+        raise self.failure(f"{doing} on {self.host} {'found the disk full' if full else ended}", hint=hint, kind=kind)
+
+    def failure(
+        self, message: str, *, cause: str = "", hint: str = "", kind: type[CommandFailed] = CommandFailed
+    ) -> CommandFailed:
+        """The error of this reply, with all that was asked and answered; one stopped at its limit is transient.
+
+        Args:
+            message: What did not work, and where.
+            cause: Why, where the reply's own words tell it.
+            hint: The next step.
+            kind: The error's class.
+        """
+        return kind(
+            message,
             host=self.host,
             argv=self.command.argv,
             code=self.code,
             stdout=self.text,
             stderr=self.complaint,
+            cause=cause,
             hint=hint,
             transient=self.code is None,
         )

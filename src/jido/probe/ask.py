@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jido.engines.base import Engine, Inventory
-from jido.errors import CommandFailed, SchedulerError
+from jido.errors import SchedulerError
 from jido.model.bundle import Finding, Part, bundle
 from jido.model.command import Ask, Reply
 from jido.model.facts import Look
@@ -109,15 +109,9 @@ def space(transport: Transport, name: str, *, kinds: Sequence[type[StorageKind]]
 def _must_answer(transport: Transport, reply: Reply, findings: Mapping[str, Finding]) -> None:
     if any(finding.code is not None for finding in findings.values()):
         return
-    raise CommandFailed(
+    raise reply.failure(
         f"{transport.host} answered nothing to the probe",
-        host=transport.host,
-        argv=reply.command.argv,
-        code=reply.code,
-        stdout=reply.text,
-        stderr=reply.complaint,
         hint="the login node needs a POSIX shell and room for a few small files in /tmp",
-        transient=reply.code is None,
     )
 
 

@@ -10,7 +10,7 @@ from jido.engines.base import Placement
 from jido.engines.pbs.queue import DIALECT
 from jido.engines.pbs.script import TORQUE
 from jido.engines.pbs.trouble import down, gist, missing, only_gone, unsent
-from jido.errors import CommandFailed, InputError
+from jido.errors import InputError
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Submission
 
@@ -92,14 +92,6 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
             raise missing(reply)
         if reply.code is None or unsent(reply.complaint) or not reply.complaint.strip():
             raise down(reply, "cancelling")
-        raise CommandFailed(
-            f"cancelling on {reply.host} failed",
-            host=reply.host,
-            argv=reply.command.argv,
-            code=reply.code,
-            stdout=reply.text,
-            stderr=reply.complaint,
-            cause=gist(reply.complaint),
-        )
+        raise reply.failure(f"cancelling on {reply.host} failed", cause=gist(reply.complaint))
 
     return Ask(Command(("qdel", *ids) if ids else ("true",), env={"LC_ALL": "C"}), parse)

@@ -9,7 +9,7 @@ from jido.engines.base import YES, Capability, Placement, Verdict, no
 from jido.engines.slurm import job_arrays
 from jido.engines.slurm.records import CLOCK, instant
 from jido.engines.slurm.refusals import refusal
-from jido.engines.slurm.trouble import UNSENT, complain, down, failed, gist, is_missing, missing, says
+from jido.engines.slurm.trouble import UNSENT, complain, down, gist, is_missing, missing, says
 from jido.errors import InputError
 from jido.model.chain import Before
 from jido.model.command import Ask, Command, Reply
@@ -181,7 +181,7 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
         if not lines or any("Unable to contact" in line or "timed out" in line for line in lines):
             complain(reply, "cancelling")
         if not all(says(line, _GONE) for line in lines):
-            raise failed(reply, "cancelling")
+            raise reply.failure(f"cancelling on {reply.host} failed", cause=gist(reply.complaint))
 
     return Ask(Command(argv=("env", "-u", "SLURM_CLUSTERS", *_plain_scancel(argv)), env={"LC_ALL": "C"}), parse)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from jido.errors import CommandFailed, SchedulerDown, SchedulerMissing
+from jido.errors import SchedulerDown, SchedulerMissing
 from jido.model.command import Reply
 
 # The words for: the request never left this machine. The connection is made before anything is sent, and a failed
@@ -95,16 +95,3 @@ def complain(reply: Reply, doing: str) -> NoReturn:
     if is_missing(reply):
         raise missing(reply)
     raise down(reply, doing)
-
-
-def failed(reply: Reply, doing: str) -> CommandFailed:
-    """The error for a command that ran and was turned down."""
-    return CommandFailed(
-        f"{doing} on {reply.host} failed",
-        host=reply.host,
-        argv=reply.command.argv,
-        code=reply.code,
-        stdout=reply.text,
-        stderr=reply.complaint,
-        cause=gist(reply.complaint),
-    )
