@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import os
-import random
 import subprocess
 import sys
 import tarfile
@@ -23,12 +22,13 @@ import time
 from pathlib import Path
 
 import sections
+from small_files import EPOCH, SIZE, fill
 
 from jido.model.dataset import Dataset
 from jido.transfer.datasets import staging
 from jido.transfer.datasets.staging import Disk
 
-FILES, SIZE = 100_000, 4096
+FILES = 100_000
 SPACES = ("unshare", "--uts", "--net", "--mount", "--pid", "--ipc", "--fork", "--mount-proc", "--kill-child")
 TITLE = "## An epoch over small files from a network file system"
 
@@ -52,29 +52,6 @@ g volume start gv
 glusterfs --volfile-server=jido1 --volfile-id=gv /mnt/gluster
 "$2" "$1" --inside /mnt/gluster "$3/local" --files "$4" >"$3/found.json"
 """
-
-# As a loader does: in random order. What the kernel has kept of a file is dropped first, on whichever disk it lies.
-EPOCH = """\
-import os, random, sys
-names = [os.path.join(folder, name) for folder, _, names in os.walk(sys.argv[1]) for name in names]
-random.Random(1).shuffle(names)
-total = 0
-for name in names:
-    fd = os.open(name, os.O_RDONLY)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    total += len(os.read(fd, 1 << 20))
-    os.close(fd)
-print(len(names), total)
-"""
-
-
-def fill(folder: Path, files: int) -> None:
-    """Write the dataset."""
-    chance = random.Random(11)
-    for number in range(files):
-        file = folder / "images" / f"class{number % 100}" / f"{number}.bin"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(chance.randbytes(SIZE))
 
 
 def inside(shared: Path, local: Path, files: int) -> None:
@@ -135,7 +112,7 @@ def main() -> None:
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     said = parser.parse_args()
     if said.fill:
-        fill(Path(said.fill), said.files)
+        fill(Path(said.fill, "images"), said.files)
         return
     if said.inside:
         inside(Path(said.inside[0]), Path(said.inside[1]), said.files)

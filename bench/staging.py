@@ -9,37 +9,20 @@ GlusterFS or CephFS. It is scaled from 100,000 files to 5,000 of 4 KiB, so that 
 from __future__ import annotations
 
 import json
-import random
 import time
 from itertools import count
 
 from measure import Count, Figure, Findings, in_turn, quietly
+from small_files import EPOCH, SIZE, fill
 from twin_site import Site
 
-FILES, SIZE, TASKS, NODE = 5_000, 4096, 10, "aurora-g1"
-
-# As a loader does: in random order. What the kernel has kept of a file is dropped first, on whichever disk it lies.
-EPOCH = """\
-import os, random, sys
-names = [os.path.join(folder, name) for folder, _, names in os.walk(sys.argv[1]) for name in names]
-random.Random(1).shuffle(names)
-total = 0
-for name in names:
-    fd = os.open(name, os.O_RDONLY)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    total += len(os.read(fd, 1 << 20))
-    os.close(fd)
-print(len(names), total)
-"""
+FILES, TASKS, NODE = 5_000, 10, "aurora-g1"
 
 
 def measure(site: Site, rounds: int) -> Findings:
-    chance, numbers = random.Random(11), count()
+    numbers = count()
     source, project = site.folder / "images", site.folder / "epoch"
-    for number in range(FILES):
-        file = source / f"class{number % 100}" / f"{number}.bin"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(chance.randbytes(SIZE))
+    fill(source, FILES)
     project.mkdir()
     (project / "epoch.py").write_text(EPOCH)
     (project / "jido.toml").write_text('[project]\nname = "epoch"\ncluster = "aurora"\n')

@@ -33,3 +33,13 @@ def brought_up(name: str, *parts: str) -> Iterator[str]:
         yield cluster
     finally:
         api.down(cluster)
+
+
+@contextmanager
+def brought_up_at(home: Path, name: str, *parts: str) -> Iterator[str]:
+    """The same under this JIDO_HOME, whichever homes the tests had meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JIDO_HOME", str(home))
+        with brought_up(name, *parts) as cluster:
+            yield cluster
+            patch.setenv("JIDO_HOME", str(home))

@@ -16,7 +16,7 @@ from jido.model.command import Command, Reply
 from jido.model.limits import Access
 from jido.transports.openssh import OpenSSH
 from jido.twins import processes
-from real_twins import ACCOUNTING, brought_up
+from real_twins import ACCOUNTING, brought_up_at
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("capacity")]
 
@@ -28,12 +28,8 @@ def jido_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def twin(jido_home: Path) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JIDO_HOME", str(jido_home))
-        with brought_up("ariel", *ACCOUNTING) as name:
-            yield name
-            # The tests had homes of their own.
-            patch.setenv("JIDO_HOME", str(jido_home))
+    with brought_up_at(jido_home, "ariel", *ACCOUNTING) as name:
+        yield name
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from jido.api.cluster import Cluster
 from jido.model.command import Command, Reply
 from jido.picture.drawing import draw_page
 from jido.twins import processes
-from real_twins import ACCOUNTING, brought_up
+from real_twins import ACCOUNTING, brought_up_at
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("picture")]
 
@@ -26,11 +26,8 @@ def jido_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def aurora(jido_home: Path) -> Iterator[Cluster]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JIDO_HOME", str(jido_home))
-        with brought_up("aurora", *ACCOUNTING) as name:
-            yield Cluster(name)
-            patch.setenv("JIDO_HOME", str(jido_home))
+    with brought_up_at(jido_home, "aurora", *ACCOUNTING) as name:
+        yield Cluster(name)
 
 
 def there(cluster: Cluster, *argv: str) -> Reply:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -111,14 +112,20 @@ class Place:
         return {str(one.relative_to(code)): one.read_bytes() for one in code.rglob("*") if one.is_file()}
 
 
-@pytest.mark.parametrize("known", ["first", ""])
-def test_a_push_ends_well_whatever_is_still_at_work_of_a_cut_one(known: str, tmp_path: Path) -> None:
+def places(folder: Path, known: str) -> Iterator[tuple[int, Place]]:
+    """A fresh one for each call of a tool; where the old push knows no tree, it has begun."""
     for number in range(1, 100):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        place = Place(folder)
+        own = folder / str(number)
+        own.mkdir()
+        place = Place(own)
         if not known:
             place.begins("old", OLD)
+        yield number, place
+
+
+@pytest.mark.parametrize("known", ["first", ""])
+def test_a_push_ends_well_whatever_is_still_at_work_of_a_cut_one(known: str, tmp_path: Path) -> None:
+    for number, place in places(tmp_path, known):
         names = [name.encode() for name in NEW]
         env = place.interrupted(number, [scripts.begin(place.root, "code", "new", "", names)])
         place.receives("old", known, OLD, "old", **env)
@@ -132,12 +139,7 @@ def test_a_push_ends_well_whatever_is_still_at_work_of_a_cut_one(known: str, tmp
 
 @pytest.mark.parametrize("known", ["first", ""])
 def test_no_marker_says_what_does_not_lie_there(known: str, tmp_path: Path) -> None:
-    for number in range(1, 100):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        place = Place(folder)
-        if not known:
-            place.begins("old", OLD)
+    for number, place in places(tmp_path, known):
         names = [name.encode() for name in NEW]
         both = [scripts.begin(place.root, "code", "new", "", names), place.receive("new", "", NEW, "new")]
         place.receives("old", known, OLD, "old", **place.interrupted(number, both))

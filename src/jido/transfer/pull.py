@@ -106,17 +106,18 @@ def pull(
             (folder / path.split("/")[0]).mkdir(parents=True, exist_ok=True)
         folding = any(names.folds(folder / path.split("/")[0]) for path in paths)
         # Only what unpacks here sees each name before it is written.
+        wanted = _Wanted(workspace.root, paths, folder, patterns, checksum, progress)
         apart = folding and names.clashes(_names(transport, workspace.root, paths))
         if not apart and rsync.here() and present.get("rsync") and transport.rsync_shell() is not None:
-            reply, part = _rsync(transport, workspace.root, paths, folder, patterns, checksum, progress)
+            reply, part = _rsync(transport, wanted)
             by = "rsync"
             if reply.code == rsync.NOISE:
-                part = _tar(transport, workspace.root, paths, folder, patterns, checksum, folding, progress)
+                part = _tar(transport, wanted, folding)
                 by = "tar"
             elif reply.code != 24:  # 24: a file vanished while it was read, as a running job's may
                 _check(reply, folder)
         else:
-            part = _tar(transport, workspace.root, paths, folder, patterns, checksum, folding, progress)
+            part = _tar(transport, wanted, folding)
             by = "tar"
         clashing = total.clashing + part.clashing
         total = Carried(total.files + part.files, total.bytes + part.bytes, total.kept + part.kept, clashing)
@@ -168,28 +169,32 @@ def _names(transport: Transport, root: str, paths: Sequence[str]) -> list[str]:
     return reply.check(f"looking for names in {root}").text.split("\0")
 
 
-def _rsync(
-    transport: Transport,
-    root: str,
-    paths: Sequence[str],
-    folder: Path,
-    patterns: Sequence[str],
-    checksum: bool,
-    progress: Progress,
-) -> tuple[Reply, Carried]:
+class _Wanted(msgspec.Struct, frozen=True):
+    """What is to be brought, whichever way: of these paths below the root, what matches a pattern if there is one."""
+
+    root: str
+    paths: Sequence[str]
+    folder: Path
+    patterns: Sequence[str]
+    checksum: bool
+    progress: Progress
+
+
+def _rsync(transport: Transport, wanted: _Wanted) -> tuple[Reply, Carried]:
     reach = transport.rsync_shell()
     assert reach is not None
     words, prefix = reach
     # No -p: the user's umask holds here. -u with info=skip: what is newer here stays, and is named.
     argv = ["rsync", "-rlt", "-u", "-s", "-R", "--no-implied-dirs", "--safe-links", "--chmod=Du+rwx,Fu+rw"]
     argv += ["--no-h", "-8", "--info=progress2,stats2,skip1", *rsync.remote_shell(words)]
-    if checksum:
+    if wanted.checksum:
         argv.append("--checksum")
-    if patterns:
-        argv += ["--prune-empty-dirs", "--include=*/", *(f"--include={one}" for one in patterns), "--exclude=*"]
+    if wanted.patterns:
+        includes = [f"--include={one}" for one in wanted.patterns]
+        argv += ["--prune-empty-dirs", "--include=*/", *includes, "--exclude=*"]
     # The dot marks where the part of the path begins that is kept here.
-    argv += ["--", *(f"{prefix}{root}/./{path}" for path in paths), "./"]
-    reply, carried = rsync.call(transport, argv, folder, b"", 0, progress)
+    argv += ["--", *(f"{prefix}{wanted.root}/./{path}" for path in wanted.paths), "./"]
+    reply, carried = rsync.call(transport, argv, wanted.folder, b"", 0, wanted.progress)
     newer = re.findall(rb"^(.*) is newer$", reply.stdout, re.M)
     kept = tuple(_unescaped(path).decode("utf-8", "backslashreplace") for path in newer)
     return reply, Carried(carried.files, carried.bytes, kept)
@@ -200,24 +205,16 @@ def _unescaped(name: bytes) -> bytes:
     return re.sub(rb"\\#([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name)
 
 
-def _tar(
-    transport: Transport,
-    root: str,
-    paths: Sequence[str],
-    folder: Path,
-    patterns: Sequence[str],
-    checksum: bool,
-    folding: bool,
-    progress: Progress,
-) -> Carried:
-    command = Command(("tar", "-cf", "-", "-C", root, *(f"./{path}" for path in paths)), timeout=None)
+def _tar(transport: Transport, wanted: _Wanted, folding: bool) -> Carried:
+    argv = ("tar", "-cf", "-", "-C", wanted.root, *(f"./{path}" for path in wanted.paths))
+    command = Command(argv, timeout=None)
     live = transport.start(command)
     broken: Exception | None = None
     carried = Carried(0, 0)
     try:
         live.stdin.close()
         try:
-            carried = _unpack(live.stdout, folder, patterns, checksum, folding, progress)
+            carried = _unpack(live.stdout, wanted, folding)
         except (tarfile.TarError, OSError) as error:
             broken = error
             live.stdout.close()  # So that the other side ends too.
@@ -231,7 +228,7 @@ def _tar(
         code, complaint = code or 1, complaint or str(broken).encode()
     elif code == 1:
         code = 0  # GNU tar: a file changed while it was read, as a running job's log does.
-    _check(Reply(command, transport.host, code, b"", complaint), folder)
+    _check(Reply(command, transport.host, code, b"", complaint), wanted.folder)
     return carried
 
 
@@ -245,9 +242,7 @@ def _check(reply: Reply, folder: Path) -> None:
         raise
 
 
-def _unpack(
-    source: IO[bytes], folder: Path, patterns: Sequence[str], checksum: bool, folding: bool, progress: Progress
-) -> Carried:
+def _unpack(source: IO[bytes], wanted: _Wanted, folding: bool) -> Carried:
     from fnmatch import fnmatch
 
     files = size = 0
@@ -257,10 +252,10 @@ def _unpack(
     with tarfile.open(fileobj=source, mode="r|", encoding="utf-8", errors="surrogateescape") as stream:
         for member in stream:
             name = os.path.normpath(member.name)
-            place = folder / name
+            place = wanted.folder / name
             if name.startswith(("/", "..")) or member.isdir():
                 continue
-            if patterns and not any(fnmatch(place.name, one.rsplit("/")[-1]) for one in patterns):
+            if wanted.patterns and not any(fnmatch(place.name, one.rsplit("/")[-1]) for one in wanted.patterns):
                 continue
             if folding and seen.setdefault(names.key(name), name) != name:
                 clashing.append(name)
@@ -270,7 +265,7 @@ def _unpack(
                 if int(here.st_mtime) > member.mtime:
                     kept.append(name)
                     continue
-                if not checksum and here.st_size == member.size and int(here.st_mtime) == member.mtime:
+                if not wanted.checksum and here.st_size == member.size and int(here.st_mtime) == member.mtime:
                     continue
             if member.issym():
                 goal = os.path.normpath(str(Path(name).parent / member.linkname))
@@ -280,7 +275,7 @@ def _unpack(
                 continue
             _place(stream, member, place)
             files, size = files + 1, size + member.size
-            progress(size, 0, files)
+            wanted.progress(size, 0, files)
     return Carried(files, size, tuple(kept), tuple(clashing))
 
 

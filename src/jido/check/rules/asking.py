@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from jido.check.case import Case
-from jido.check.findings import Found, Unknown
+from jido.check.findings import Edit, Found, Unknown
 from jido.check.rule import Rule
 from jido.errors import InputError
 from jido.model.batch import About, Span
@@ -78,9 +78,9 @@ def _no_time(case: Case) -> Iterator[Found]:
     one = partitions[0]
     gets = one.default_time if one.default_time is not None else one.max_time
     what = f"no time limit is asked for: partition {one.name} gives it {human_duration(gets)}"
-    edits = ()
+    edits: tuple[Edit, ...] = ()
     if case.script is not None and one.default_time:
-        edits = case.replace(None, "time", slurm_duration(one.default_time))  # type: ignore[assignment]
+        edits = case.replace(None, "time", slurm_duration(one.default_time))
     span = case.line_of("time")
     yield Found(what, span.line, span.column, span.end, edits=edits)
 

@@ -164,13 +164,13 @@ def _conda(case: Case) -> Iterator[Found]:
         tool = one.name
         hook = f'eval "$({"conda shell.bash hook" if tool == "conda" else tool + " shell hook --shell bash"})"'
         word = one.call[0]
-        edits = ()
+        edits: tuple[Edit, ...] = ()
         if case.script is not None:
             first = one.words[0]
             row = case.text.split("\n")[first.line - 1]
             # Only a line that begins with it: elsewhere a line more could cut a compound command.
             if not row[: first.column - 1].strip():
-                edits = (Edit(first.line, 1, first.line, 1, f"{row[: first.column - 1]}{hook}\n"),)  # type: ignore[assignment]
+                edits = (Edit(first.line, 1, first.line, 1, f"{row[: first.column - 1]}{hook}\n"),)
         yield Found(f"`{tool} activate` without its shell hook", *_where(word), f"put before it: {hook}", edits=edits)
         return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jido.check.case import Case
-from jido.check.findings import Edit, Found
+from jido.check.findings import Edit, Found, Severity
 from jido.check.rule import Rule
 from jido.model.batch import Flaw, Flawed
 
@@ -16,8 +16,8 @@ def _flaws(case: Case, *kinds: Flawed) -> Sequence[Flaw]:
 
 def _found(case: Case, flaw: Flaw, *edits: Edit, fix: str = "") -> Found:
     span = flaw.span
-    severity = None if flaw.certain else "warning"
-    return Found(flaw.what, span.line, span.column, 0 if span.last else span.end, fix, severity, edits)  # type: ignore[arg-type]
+    severity: Severity | None = None if flaw.certain else "warning"
+    return Found(flaw.what, span.line, span.column, 0 if span.last else span.end, fix, severity, edits)
 
 
 def _written(flaw: Flaw) -> tuple[Edit, ...]:
@@ -43,10 +43,10 @@ def _clash(case: Case) -> Iterator[Found]:
 
 def _unread(case: Case) -> Iterator[Found]:
     for flaw in _flaws(case, "unread"):
-        edits = ()
+        edits: tuple[Edit, ...] = ()
         if flaw.instead:
             line = flaw.span.line
-            edits = (Edit(line, 1, line + 1, 1, ""), case.put(flaw.instead))  # type: ignore[assignment]
+            edits = (Edit(line, 1, line + 1, 1, ""), case.put(flaw.instead))
         yield _found(case, flaw, *edits)
 
 
