@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from jido.jobs.ledger import Ledger
 from jido.jobs.runs import Run
 from jido.jobs.submit import draft, submit
 from jido.model.chain import After
-from jido.model.command import Command
+from jido.model.command import Command, Reply
 from jido.model.destination import Destination
 from jido.model.job import JobSpec, Sighting, State
 from jido.model.sweep import Assignment, Sweep
@@ -72,6 +73,19 @@ def gate(site: TwinSite, request: pytest.FixtureRequest) -> Iterator[str]:
         site.ledger.give_up(run.number)
     site.says("scancel", "-u", "student")
     until(lambda: not site.says("squeue", "-h"))
+    # On a busy machine slurmctld 22.05.8 at times goes on counting a job that was cancelled as it began, until it is
+    # started anew: the next test would find a queue with less room than it has.
+    if counted(site):
+        with site.without("slurmctld"):
+            pass
+        until(lambda: counted(site) == 0)
+
+
+def counted(site: TwinSite) -> int | None:
+    """How many jobs of mine slurmctld holds against the limit; None while it does not answer."""
+    show = ("scontrol", "-o", "show", "assoc_mgr", "users=student", "flags=assoc")
+    found = re.search(r"\bMaxSubmitJobs=3\((\d+)\)", site.transport.run(Command(show)).text)
+    return int(found[1]) if found else None
 
 
 def held(site: TwinSite) -> list[int]:
@@ -180,6 +194,22 @@ class TestMaxSubmitJobs3:
         assert site.transport.run(late_exec).code == 74
         assert site.says("squeue", "-h", "-o", "%k").split().count(late.token) == 1
 
+    def test_a_queue_that_emptied_between_the_no_and_the_count_is_no_queue_that_takes_none(
+        self, site: TwinSite, gate: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Seen on a busy machine: one of ten short jobs was refused for good, as the three before it had ended."""
+        for _ in range(3):
+            site.run("sleep", "600")
+        with monkeypatch.context() as patch:
+            patch.setattr(site, "transport", Emptied(site))
+            at_once = site.run("true")
+        assert site.ended(at_once).state is State.DONE
+        for _ in range(3):
+            site.run("sleep", "600")
+        late = site.run("true")
+        waiting.feed(Emptied(site), site.engine, site.ledger, site.spec.name, room=True)  # type: ignore[arg-type]
+        assert site.ended(late).state is State.DONE
+
     def test_what_can_never_fit_is_refused(self, site: TwinSite, gate: str) -> None:
         drafted = draft(
             site.engine,
@@ -232,7 +262,9 @@ class TestChains:
 
     def test_it_stands_in_line_although_what_it_waits_for_is_there(self, site: TwinSite, gate: str) -> None:
         script = ("sh", "-c", 'while [ ! -e "$1" ]; do sleep 0.1; done; exit 3', "sh", gate)
-        first, *_ = [site.run(*script) for _ in range(3)]
+        there = [site.run(*script) for _ in range(3)]
+        assert [run.reason for run in there if run.held] == []
+        first = there[0]
         then = site.run("true", after=(After(first.number),))
         assert "AssocMaxSubmitJobLimit" in then.reason
         site.says("touch", gate)
@@ -302,6 +334,21 @@ class TestSweeps:
         assert isinstance(second, Swept)
         assert [one.number for one in second.tasks()] == [4, 5]
         assert second.retry().wait(60).state is State.FAILED
+
+
+class Emptied:
+    """A connection over which the jobs in the queue end just before they are counted."""
+
+    def __init__(self, site: TwinSite) -> None:
+        self.host, self.site, self.real = site.transport.host, site, site.transport
+
+    def run(self, command: Command) -> Reply:
+        count = self.site.engine.queued()
+        assert count is not None
+        if command == count.command:
+            self.real.run(Command(("scancel", "-u", "student")))
+            until(lambda: not self.real.run(Command(("squeue", "-h"))).text.strip())
+        return self.real.run(command)
 
 
 class Lost:

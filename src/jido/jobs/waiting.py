@@ -57,15 +57,18 @@ def line_up(
         feed(transport, engine, ledger, run.cluster)
         return ledger.get(run.number)
     there = _there(transport, engine)
+    mine = f"{there} of your jobs are in the queue there, and" if there else "there"
+    run = ledger.hold(run.number, f"waits here: {mine} no more are taken ({outcome.refused})")
     if there == 0 and not _others(outcome):
-        ledger.refused(run.number, f"{outcome.refused}{_TOO_LARGE}", engine.name)
+        feed(transport, engine, ledger, run.cluster, room=True)
+        run = ledger.get(run.number)
+    if run.state is State.REFUSED:
         raise SchedulerRefused(
             f"{run.cluster} refused the job",
-            cause=f"{outcome.refused}{_TOO_LARGE}",
+            cause=run.reason,
             hint="`jido show` lists your limits; ask for fewer tasks, `--packed`, or another account or QoS",
         )
-    mine = f"{there} of your jobs are in the queue there, and" if there else "there"
-    return ledger.hold(run.number, f"waits here: {mine} no more are taken ({outcome.refused})")
+    return run
 
 
 def _there(transport: Transport, engine: Engine) -> int | None:
@@ -149,8 +152,16 @@ def _due(first: Run) -> bool:
     return abs(time.time() - tried) >= pause
 
 
-def _hand_over(transport: Transport, engine: Engine, ledger: Ledger, run: Run, before: Sequence[Before] = ()) -> bool:
-    """Hand one run over; False when the next need not be tried."""
+def _hand_over(
+    transport: Transport,
+    engine: Engine,
+    ledger: Ledger,
+    run: Run,
+    before: Sequence[Before] = (),
+    *,
+    empty: bool = False,
+) -> bool:
+    """Hand one run over, `empty` where none of mine was in the queue; False when the next need not be tried."""
     # What it said of a predecessor is over by now.
     reason = NO_ROOM if run.spec.after else run.reason
     asked = engine.submit(run.spec, handover.place_of(run, before))
@@ -175,11 +186,15 @@ def _hand_over(transport: Transport, engine: Engine, ledger: Ledger, run: Run, b
     if outcome.id:
         ledger.accepted(run.number, outcome.id, engine.name, outcome.at, taken=outcome.taken, why=outcome.refused)
         return True
-    if outcome.later and _there(transport, engine) == 0 and not _others(outcome):
-        ledger.refused(run.number, f"{outcome.refused}{_TOO_LARGE}", engine.name)
-        return True
     if outcome.later:
+        none = not _others(outcome) and _there(transport, engine) == 0
+        if none and empty:
+            ledger.refused(run.number, f"{outcome.refused}{_TOO_LARGE}", engine.name)
+            return True
         ledger.hold(run.number, reason)
+        # Those that filled the queue may have ended between its no and the count: asked once more, of an empty one.
+        if none and ledger.release(run.number):
+            return _hand_over(transport, engine, ledger, ledger.get(run.number), before, empty=True)
         return False
     if outcome.refused:
         ledger.refused(run.number, outcome.refused, engine.name)
