@@ -325,9 +325,11 @@ class TestSweeps:
         jobs.ledger.cache_clear()
         naru = jido.connect(site.spec.name)
         naru.probe()
-        sweep = naru.sweep(["sh", "-c", "exit $(({x} == 5))"], {"x": range(7)})
+        script = f"until [ -e {gate} ]; do sleep 0.1; done; exit $(({{x}} == 5))"
+        sweep = naru.sweep(["sh", "-c", script], {"x": range(7)})
         assert [jobs.ledger().get(number).held for number in (1, 2, 3, 4)] == [False, True, True, True]
         assert "jido cancel 4` takes it out" in str(naru.job(4).why(lang="en"))
+        site.says("touch", gate)
         assert sweep.wait(120).state is State.DONE
         assert [(one.number, one.ok) for one in sweep.tasks()] == [(at, at != 5) for at in range(7)]
         second = naru.job(3)

@@ -71,14 +71,23 @@ stage_lock() {
     sleep 0.2 2>/dev/null || sleep 1
   done
   s_locked=$1/lock
-  ( while sleep 10 && stage_started $$; do touch -h "$s_locked"; done ) >/dev/null 2>&1 &
+}
+
+# While it is held for long.
+stage_beat() {
+  ( while sleep 10 && stage_started $$; do touch -ch "$s_locked"; done ) >/dev/null 2>&1 &
   s_beat=$!
 }
 
 stage_unlock() {
   [ -n "$s_locked" ] || return 0
-  kill "$s_beat" 2>/dev/null
-  wait "$s_beat" 2>/dev/null
+  if [ -n "$s_beat" ]; then
+    # Nothing milder: dash (0.5.12) loses a signal to a subshell that has not yet dropped its parent's traps, and then
+    # this would wait for ever, under its lock.
+    kill -KILL "$s_beat" 2>/dev/null
+    wait "$s_beat" 2>/dev/null
+    s_beat=
+  fi
   [ "$(readlink "$s_locked")" != "$s_me $s_key" ] || rm -f "$s_locked"
   s_locked=
 }
@@ -163,6 +172,7 @@ stage_find() {
       rm -f "$s_mark"
       stage_say "$s_name: the copy in $s_base/$s_key is not whole any more ($3)"
       stage_lock "$s_base" || return 1
+      stage_beat
       stage_used "$s_key" || stage_drop "$s_key"
       stage_unlock
       return 1
@@ -266,6 +276,7 @@ stage_into() {
     stage_unlock
     return 0
   fi
+  stage_beat
   # Nobody else is at work here: these are a dead one's.
   rm -rf "$s_base"/.part.* "$s_base"/.old.*
   if ! stage_room "$s_base" && { [ -z "$1" ] || ! "$1"; }; then stage_unlock; return 1; fi
@@ -376,7 +387,7 @@ stage_link() {
 }
 
 # --- this job ----------------------------------------------------------------------------------------------------------
-s_locked='' s_host=$(uname -n) s_user=${USER:-$(id -un)} s_uid=$(id -u)
+s_locked='' s_beat='' s_host=$(uname -n) s_user=${USER:-$(id -un)} s_uid=$(id -u)
 s_boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo -)
 s_space=$(readlink /proc/self/ns/pid 2>/dev/null || echo -)
 stage_started $$
