@@ -26,7 +26,7 @@ AHEAD = "ahead.py"
 _FOLDERS = {"claim/": (b"", 0o755), "claims/": (b"", 0o755), "ends/": (b"", 0o755)}
 # Tasks to a file of parameters: each task reads one.
 CHUNK = 64
-# Shelves whose tasks' folders are made at the submission.
+# Shelves whose tasks' folders are made from the submission on.
 READY = 4
 
 
@@ -73,11 +73,12 @@ def _program(name: str) -> bytes:
 
 
 def ahead(sweep: Sweep, workspace: Workspace, run: str) -> tuple[Command, ...]:
-    """What makes the folders of the first tasks; executed in the run folder."""
+    """What makes the folders of the first tasks; begun in the run folder, and not waited for."""
     if not goes_ahead(sweep):
         return ()
-    # Where there is no Python, tasks make their own.
-    script = 'python3 -I -S ahead.py "$@" 2>/dev/null || :'
+    # Where there is no Python, or a task is quicker, it makes its own. On a network disk these folders take longer than
+    # all else of a submission: nothing of it is held open (a session ends when nobody has its streams any more).
+    script = 'python3 -I -S ahead.py "$@" </dev/null >/dev/null 2>&1 &'
     places = (workspace.run_code(run), workspace.results(run), workspace.checkpoints(run))
     return (Command(("sh", "-c", script, "jido-ahead", *places, *map(str, range(READY)))),)
 
