@@ -76,8 +76,8 @@ def ahead(sweep: Sweep, workspace: Workspace, run: str) -> tuple[Command, ...]:
     """What makes the folders of the first tasks; begun in the run folder, and not waited for."""
     if not goes_ahead(sweep):
         return ()
-    # Where there is no Python, or a task is quicker, it makes its own. On a network disk these folders take longer than
-    # all else of a submission: nothing of it is held open (a session ends when nobody has its streams any more).
+    # Where there is no Python, or a task is quicker, it makes its own. On a network disk these folders take longer
+    # than all else of a submission; a session ends when nobody has its streams any more, so none is kept.
     script = 'python3 -I -S ahead.py "$@" </dev/null >/dev/null 2>&1 &'
     places = (workspace.run_code(run), workspace.results(run), workspace.checkpoints(run))
     return (Command(("sh", "-c", script, "jido-ahead", *places, *map(str, range(READY)))),)
