@@ -186,6 +186,39 @@ def test_that_a_task_has_begun_is_read_from_its_folder(site: Site) -> None:
     assert units.claims["pilot-1"]["at"] == 1764240000
 
 
+@pytest.mark.parametrize("how", KINDS)
+def test_a_sweep_whose_folder_is_gone_and_that_no_scheduler_knows_is_unknown(
+    site: Site, how: dict[str, object]
+) -> None:
+    """As where a scratch disk was emptied: what was seen last is not how it stands."""
+    drafted = sweep(site, ["true"], [["a"], ["b"]], **how)
+    run = site.ledger.intend(
+        token=drafted.token, name=drafted.name, cluster="here", engine="process", root=site.workspace.root,
+        folder="/x", spec=drafted.spec, tree="", tasks=drafted.tasks,
+    )  # fmt: skip
+    site.ledger.accepted(run.number, "9999", "somebody")
+    for _ in range(2):
+        [run] = refresh(site.transport, site.engine, site.ledger, [site.ledger.get(run.number)])
+        assert (run.state, run.settled, run.reason) == (State.UNKNOWN, False, "0/2 done, 2 unknown")
+    tasks = site.ledger.tasks(run.number)
+    assert {task.reason for task in tasks} == {"its run folder cannot be read, and no scheduler remembers it"}
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_sweep_whose_folder_cannot_be_read_stands_as_its_scheduler_says(site: Site, how: dict[str, object]) -> None:
+    gate = Path(site.workspace.root, "gate")
+    line = 'until [ -e "$0" ]; do sleep 0.05; done'
+    run = site.hand_over(sweep(site, ["sh", "-c", line, str(gate)], [["a"], ["b"]], **how))
+    look = lambda: refresh(site.transport, site.engine, site.ledger, [site.ledger.get(run.number)])[0]  # noqa: E731
+    until(lambda: look().state is State.RUNNING)
+    folder = Path(site.workspace.run(run.name))
+    folder.rename(folder.with_name("aside"))
+    assert look().state is State.RUNNING
+    folder.with_name("aside").rename(folder)
+    gate.touch()
+    assert {task.state for task in ended(site, run).values()} == {State.DONE}
+
+
 def test_of_a_sweep_that_was_given_up_no_task_begins(site: Site) -> None:
     run = placed(site, 1)
     by = Path(site.workspace.run(run.name), "claim", "by")

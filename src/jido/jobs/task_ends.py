@@ -15,6 +15,7 @@ from jido.model.job import Sighting, State
 from jido.model.sweep import Sweep
 
 CANCEL_ASKED = "cancel asked for"
+_LOST = "its run folder cannot be read"
 
 
 def uncertain(run: Run, open_: Sequence[Task], units: Units, seen: Mapping[int, Sighting]) -> list[int]:
@@ -66,7 +67,7 @@ def of_array(
     run: Run,
     sweep: Sweep,
     open_: Sequence[Task],
-    units: Units,
+    units: Units | None,
     seen: Mapping[int, Sighting] | None,
     *,
     silent: bool = False,
@@ -78,16 +79,17 @@ def of_array(
         run: The sweep.
         sweep: What makes it one.
         open_: Its tasks that are not settled.
-        units: What its folder says.
+        units: What its folder says; None where it cannot be read.
         seen: What the engine says, by position; None where it was not asked.
         silent: Whether its memory did not answer: then what is not in the queue is left as it is.
         shut_out: Tasks of parts that the engine has not taken, and that can never run any more.
     """
     left = {task.task for task in not_handed(run, open_)}
+    lost, units = units is None, units or Units()
     for before in open_:
         task = before
         end, claim = units.ends.get(str(task.task)), units.claims.get(str(task.task))
-        if task.code is not None and not end:
+        if task.code is not None and not end and not lost:
             task = _again(task, State.RUNNING)
         if claim or end:
             task = msgspec.structs.replace(
@@ -103,7 +105,7 @@ def of_array(
                 why = "the scheduler did not take this part of the sweep"
                 task = msgspec.structs.replace(task, state=State.REFUSED, settled=True, reason=why)
         elif task.position in seen or not silent:
-            task = _judged(task, seen.get(task.position), before)
+            task = _judged(task, seen.get(task.position), before, lost)
         if task != before:
             yield task
 
@@ -117,7 +119,7 @@ def not_handed(run: Run, open_: Sequence[Task]) -> list[Task]:
     return [task for task in open_ if task.position // most >= handed]
 
 
-def _judged(task: Task, said: Sighting | None, before: Task) -> Task:
+def _judged(task: Task, said: Sighting | None, before: Task, lost: bool) -> Task:
     wrote = task.code is not None
     if said is None:
         if wrote:
@@ -127,8 +129,8 @@ def _judged(task: Task, said: Sighting | None, before: Task) -> Task:
             return msgspec.structs.replace(
                 task, state=State.CANCELLED, settled=True, reason="cancelled before it began"
             )
-        why = "began, wrote no end" if task.started else "never began"
-        return msgspec.structs.replace(task, state=State.UNKNOWN, reason=f"it {why}, and no scheduler remembers it")
+        why = _LOST if lost else "it began, wrote no end" if task.started else "it never began"
+        return msgspec.structs.replace(task, state=State.UNKNOWN, reason=f"{why}, and no scheduler remembers it")
     if said.state is State.FAILED and wrote and said.code in (None, STOPPED) and said.signal is None:
         # Its own code, or that of another job that found this one's claim.
         return msgspec.structs.replace(task, settled=True)
@@ -205,6 +207,17 @@ def _finished(task: Task, code: int, started: float, ended_at: float) -> Task:
 def _number(said: Mapping[str, Any] | None, key: str) -> float | None:
     value = (said or {}).get(key)
     return float(value) if isinstance(value, int | float) else None
+
+
+def of_lost(sweep: Sweep, open_: Sequence[Task], seen: Mapping[int, Sighting]) -> Iterator[Task]:
+    """The same of packed tasks whose run folder, which alone tells of each, cannot be read."""
+    if worst_of(sweep, Units(), seen) is None:
+        return
+    why = f"{_LOST}, and {'its allocation ended' if seen else 'no scheduler remembers it'}"
+    for task in open_:
+        after = msgspec.structs.replace(task, state=State.UNKNOWN, reason=why)
+        if after != task:
+            yield after
 
 
 def of_packed(open_: Sequence[Task], units: Units, worst: State | None) -> Iterator[Task]:

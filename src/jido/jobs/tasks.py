@@ -57,10 +57,12 @@ def look(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Ru
             said[number] |= {at: one for at, one in rows.items() if at in said[number]}
     for run in runs:
         units = found[run.number]
-        if units is None:
-            continue
         sweep, seen = _sweep(run), said[run.number] if said is not None else None
-        if sweep.packed:
+        if units is None and (seen is None or silent):
+            continue
+        if sweep.packed and units is None:
+            changed = list(task_ends.of_lost(sweep, ledger.open_tasks(run.number), seen or {}))
+        elif sweep.packed and units:
             worst = worst_of(sweep, units, seen) if seen is not None and units.whole else None
             named = None if worst else [row[1] for _, row in units.journal]
             changed = list(task_ends.of_packed(ledger.open_tasks(run.number, named), units, worst))
@@ -71,7 +73,7 @@ def look(transport: Transport, engine: Engine, ledger: Ledger, runs: Sequence[Ru
             changed = list(
                 task_ends.of_array(run, sweep, open_[run.number], units, judged, silent=silent, shut_out=gone)
             )
-        ledger.saw_tasks(run.number, changed, units.read_to)
+        ledger.saw_tasks(run.number, changed, units.read_to if units else {})
         settle(ledger, run)
 
 
