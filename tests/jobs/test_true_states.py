@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from tests.jobs.twin_site import GREEDY, Counting, TwinSite, spec, twin_site
 
 from jido.errors import SchedulerDown
 from jido.jobs.runs import Run
+from jido.jobs.status import refresh
 from jido.model.chain import After
 from jido.model.command import Command
 from jido.model.job import JobSpec, State
@@ -132,6 +134,19 @@ def test_a_requeued_job_waits_again_and_goes_on_as_the_same_run(site: TwinSite) 
     site.says("scontrol", "update", f"JobId={run.job}", "StartTime=now")
     again = site.ended(run)
     assert (again.state, again.job, again.code) == (State.DONE, run.job, 0), site.ledger.story(run.number)
+
+
+def test_a_job_that_was_requeued_while_nobody_looked_is_known_as_such(site: TwinSite) -> None:
+    run = site.run("sh", "-c", "echo begun; sleep 600")
+    until(lambda: "begun" in site.says("sh", "-c", f"cat {shlex.quote(site.workspace.log(run.name))} 2>/dev/null; :"))
+    late = time.time() + 2
+    until(lambda: time.time() > late)
+    site.says("scontrol", "requeue", run.job)
+    until(lambda: site.says("squeue", "-h", "-j", run.job, "-o", "%T") == "PENDING")
+    run = refresh(site.transport, site.engine, site.ledger, [site.ledger.get(run.number)])[0]
+    assert (run.state, run.raw, run.settled) == (State.REQUEUED, "PENDING", False)
+    site.says("scancel", run.job)
+    assert site.ended(run).state is State.CANCELLED
 
 
 def test_a_job_that_gives_way_is_preempted_or_requeued(site: TwinSite) -> None:

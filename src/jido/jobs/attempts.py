@@ -1,4 +1,4 @@
-"""The attempts of runs that are resumed, as their jobs wrote them down: nobody else may have been looking."""
+"""What runs wrote down of their lives before this one: nobody else may have been looking."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def note(transport: Transport, ledger: Ledger, runs: Sequence[Run]) -> tuple[set
     Args:
         transport: How their cluster is reached.
         ledger: Where their stories are.
-        runs: Runs of one cluster.
+        runs: Runs of one cluster, with job ids, no sweeps.
 
     Returns:
         The numbers of those that were put back at least once, and by number the beginning of those that have begun.
@@ -33,21 +33,18 @@ def note(transport: Transport, ledger: Ledger, runs: Sequence[Run]) -> tuple[set
     Raises:
         TransportError: The cluster could not be asked.
     """
-    resumed = [run for run in runs if run.spec.resume and not run.spec.sweep and run.job]
-    if not resumed:
-        return set(), {}
     parts = [
         Part(
             name=str(run.number),
             script=f"cd {shlex.quote(f'{run.root}/runs/{run.name}')} || exit\n{_LOOK}",
             limit=15,
         )
-        for run in resumed
+        for run in runs
     ]
     asked = bundle(parts)
     again, begun = set(), {}
     findings = asked.parse(transport.run(asked.command))
-    for run in resumed:
+    for run in runs:
         known = {event.what for event in ledger.story(run.number)}
         for line in findings[str(run.number)].text.splitlines():
             if line.startswith("claim ") and (first := _beginning(run, line.split())):

@@ -102,10 +102,10 @@ def look(
     ends = [(run, said, final) for run, said, final in ends if run.number not in others and _believed(run, said)]
     resumed: set[int] = set()
     begun: dict[int, Sighting] = {}
-    if any(run.spec.resume for run in asked):
+    if lived := [run for run in asked if _may_have_begun(run, standing.get(run.number))]:
         from jido.jobs import attempts
 
-        resumed, begun = attempts.note(transport, ledger, asked)
+        resumed, begun = attempts.note(transport, ledger, lived)
     ledger.saw(
         (run, _again(run, said, run.number in resumed, begun.get(run.number))) for run, said, final in ends if final
     )
@@ -137,6 +137,17 @@ def _over(engine: Engine, seen: Sighting) -> bool:
     return bool(engine.log_words()) or seen.state is State.CANCELLED or seen.signal == signal.SIGTERM
 
 
+def _may_have_begun(run: Run, seen: Sighting | None) -> bool:
+    """Whether a run may have begun before it was seen like this: it is resumed, or was put into the queue anew.
+
+    That counts as a submission (Slurm 22.05): one later than the hand-over was a slow answer, or a requeue.
+    """
+    if run.spec.resume:
+        return True
+    anew = seen is not None and seen.state is State.QUEUED and not run.started
+    return anew and bool(seen and seen.submitted and run.submitted and seen.submitted > run.submitted + 1)
+
+
 def _again(run: Run, seen: Sighting, resumed: bool, begun: Sighting | None) -> Sighting:
     """The sighting, as `requeued` where a run that had begun waits again."""
     began = (
@@ -145,7 +156,10 @@ def _again(run: Run, seen: Sighting, resumed: bool, begun: Sighting | None) -> S
     if seen.state is State.QUEUED and began and run.state is not State.DEPENDENCY:
         return msgspec.structs.replace(seen, state=State.REQUEUED)
     if seen.state is State.QUEUED and begun:
-        # It has begun since the queue was asked, or waits again and nobody looked while it ran: the next look tells.
+        if seen.submitted and begun.started and seen.submitted > begun.started:
+            # Put back after it had begun, and nobody looked while it ran.
+            return msgspec.structs.replace(seen, state=State.REQUEUED)
+        # It has begun since the queue was asked, or waits again: the next look tells.
         return begun
     return seen
 
