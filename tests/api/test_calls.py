@@ -36,13 +36,11 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connectio
     project = tmp_path / HOSTILE.replace("/", "").strip()
     project.mkdir()
     monkeypatch.chdir(project)
-    jobs.ledger.cache_clear()
     watching.watched.cache_clear()
     yield jido.connect("local")
     watch = watching.watched("local")
     until(lambda: watch._thread is None, WAIT)
     jobs.ledger().close()
-    jobs.ledger.cache_clear()
     watching.watched.cache_clear()
 
 

@@ -25,7 +25,6 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("JIDO_SPOOL_IDLE", "0.5")
-    jobs.ledger.cache_clear()
     return jido.connect("local")
 
 

@@ -322,7 +322,6 @@ class TestSweeps:
         (tmp_path / "pro ject $(touch pwned) 과제").mkdir()
         monkeypatch.chdir(tmp_path / "pro ject $(touch pwned) 과제")
         clusters.put(site.spec.name, Destination(host=site.spec.name, config=str(site.twin.ssh_config)))
-        jobs.ledger.cache_clear()
         naru = jido.connect(site.spec.name)
         naru.probe()
         script = f"until [ -e {gate} ]; do sleep 0.1; done; exit $(({{x}} == 5))"

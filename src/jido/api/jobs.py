@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,10 +41,19 @@ _LOCAL_PLACES = (
 )
 
 
-@cache
+class _Own(threading.local):
+    book: Ledger | None = None
+
+
+_own = _Own()
+
+
 def ledger() -> Ledger:
-    """The ledger of this user on this machine."""
-    return Ledger(places.state() / "ledger.db")
+    """The ledger of this user on this machine; each thread's own, since one SQLite connection holds one transaction."""
+    file = places.state() / "ledger.db"
+    if _own.book is None or _own.book.file != file:
+        _own.book = Ledger(file)
+    return _own.book
 
 
 def select(selectors: Sequence[str], default: str = "last") -> list[Run]:
@@ -312,18 +321,20 @@ def cancel(runs: Sequence[Run]) -> Look:
     return refresh(runs)
 
 
-def log(run: Run, *, last: int | None = None) -> bytes:
+def log(run: Run, *, last: int | None = None, most: int | None = None) -> bytes:
     """What a run printed.
 
     Args:
         run: The run.
         last: Only the last lines; None is all.
+        most: Only the last so many bytes, whatever `last` says: a line of a progress bar has no end.
 
     Raises:
         CommandFailed: There is no log (yet).
     """
     path = Workspace(run.root).log(run.name)
-    argv = ("cat", "--", path) if last is None else ("tail", "-n", str(last), "--", path)
+    how = ("-c", str(most)) if most is not None else ("-n", str(last))
+    argv = ("cat", "--", path) if last is None and most is None else ("tail", *how, "--", path)
     cluster = Cluster(run.cluster)
     reply = cluster.transport.run(Command(argv, timeout=300))
     return reply.check(

@@ -283,8 +283,8 @@ def cancel(run: Run, numbers: Sequence[int]) -> jobs.Look:
     return jobs.refresh([run])
 
 
-def log(run: Run, number: int, *, last: int | None = None) -> bytes:
-    """What a task printed.
+def log(run: Run, number: int, *, last: int | None = None, most: int | None = None) -> bytes:
+    """What a task printed; only the last lines, or at most the last so many bytes, where that is said.
 
     Raises:
         NotFound: There is no such task, or it is packed and has not begun.
@@ -302,9 +302,11 @@ def log(run: Run, number: int, *, last: int | None = None) -> bytes:
         # Of a task that runs, all that stands behind its first byte is its own.
         name, first, *count = one.log.split(" ")
         script = 'tail -c "+$(($2 + 1))" -- "$1" | if [ -n "$3" ]; then head -c "$3"; else cat; fi'
+        script += f" | tail -c {most:d}" if most is not None else ""
         argv: tuple[str, ...] = ("sh", "-c", script, "jido-log", f"{folder}/{name}", first, "".join(count))
     else:
-        argv = ("cat", "--", f"{folder}/{number}.log")
+        file = f"{folder}/{number}.log"
+        argv = ("cat", "--", file) if most is None else ("tail", "-c", str(most), "--", file)
     reply = Cluster(run.cluster).transport.run(Command(argv, timeout=300))
     printed = reply.check(
         f"reading the log of task {run.number}.{number}",

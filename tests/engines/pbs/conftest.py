@@ -42,7 +42,5 @@ def person(
     """A person whose cluster is a toy PBS behind a real sshd; she is in her project."""
     made = PbsPerson(tmp_path, toy, pbs_sshd, capfd)
     monkeypatch.chdir(made.folder)
-    jobs.ledger.cache_clear()
     yield made
     jobs.ledger().close()
-    jobs.ledger.cache_clear()
