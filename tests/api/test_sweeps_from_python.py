@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import jido
-from jido.api import jobs
 from jido.api.handle import Connection
 from jido.api.job import Job
 from jido.api.swept import Sweep

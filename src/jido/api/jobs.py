@@ -49,7 +49,7 @@ _own = _Own()
 
 
 def ledger() -> Ledger:
-    """The ledger of this user on this machine; each thread's own, since one SQLite connection holds one transaction."""
+    """The ledger of this user on this machine, opened by each thread for itself: a connection has one transaction."""
     file = places.state() / "ledger.db"
     if _own.book is None or _own.book.file != file:
         _own.book = Ledger(file)

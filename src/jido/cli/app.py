@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "code": ("code", "code", "open the project's folder there in VS Code, over Remote-SSH"),
         "env": ("env", "env", "environments on a cluster: list them, remove what nobody needs"),
         "guide": ("guide", "guide", "what assistants are told of the clusters: AGENTS.md, Cursor's rules"),
+        "mcp": ("mcp", "mcp", "tools for assistants over the Model Context Protocol, read-only unless allowed"),
     },
     "Jobs": {
         "check": ("check", "check", "what a script or job would stumble over, before it is queued"),

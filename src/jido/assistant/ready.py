@@ -1,0 +1,54 @@
+"""Types that are read from files and replies, made ready before the first thread begins.
+
+msgspec (0.22.0) makes a type ready at its first use, and a second thread that finds it half ready ends the process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jido.assistant.table import TOOLS
+from jido.capacity import abilities
+from jido.config import hooks, notes
+from jido.jobs.elsewhere import Origin
+from jido.jobs.environments import About
+from jido.model.dataset import Dataset
+from jido.model.destination import Destination
+from jido.model.job import JobSpec
+from jido.model.map import Map, Now
+from jido.probe.inside.send import Session
+from jido.transfer import files, records
+from jido.twins.spec import TwinSpec
+from jido.twins.state import Record
+
+KINDS: tuple[Any, ...] = (
+    About,
+    Dataset,
+    Destination,
+    JobSpec,
+    Map,
+    Now,
+    Origin,
+    Record,
+    Session,
+    TwinSpec,
+    abilities._File,
+    files._Known,
+    hooks.Hooks,
+    notes._File,
+    records.Cut,
+    records.Record,
+    dict[str, list[float]],
+)
+
+
+def make_ready() -> None:
+    """Make every type ready that a tool may come to read."""
+    for kind in (*KINDS, *(tool.takes for tool in TOOLS.values())):
+        msgspec.json.Decoder(kind, dec_hook=_never)
+
+
+def _never(kind: type[Any], value: Any) -> Any:
+    raise NotImplementedError(kind)
