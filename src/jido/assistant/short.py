@@ -24,7 +24,7 @@ _TOLD_TERMINALS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07
 
 
 def builtins(answer: Any) -> dict[str, Any]:
-    """An answer as JSON's own kinds: UTF-8, no text longer than `WIDE`, and no more than `WHOLE` as long as rows go."""
+    """An answer as JSON's own kinds: UTF-8, no text longer than `WIDE`, rows cut off where it is beyond `WHOLE`."""
     made = _fitted(plain(answer))
     assert isinstance(made, dict)
     while len(msgspec.json.encode(made)) > WHOLE:
