@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -9,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from jido.assistant.table import TOOLS
 from jido.cli.app import run
+from jido.cli.commands.mcp import mcp
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "assistant.md"
 
 
 def typed(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -32,7 +38,7 @@ def test_without_the_sdk_it_says_what_to_type(
     monkeypatch.setattr(metadata, "version", version)
     code, out, err = typed(capfd)
     assert (code, out) == (4, "")
-    assert "hint: pip install 'jido[mcp]'" in err
+    assert f"hint: {sys.executable} -m pip install 'mcp>=2.0'" in err
     assert (there or "not installed") in err
 
 
@@ -65,3 +71,16 @@ def test_a_client_that_goes_away_ends_it(tmp_path: Path) -> None:
         [sys.executable, "-m", "jido", "mcp", "--project", str(tmp_path)], input="", capture_output=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_the_guide_tells_of_every_tool_and_its_settings_start_the_server() -> None:
+    text = GUIDE.read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(TOOLS)
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    servers = [server for block in blocks for table in block.values() for server in table.values()]
+    assert len(servers) == 2
+    for server in servers:
+        word, *options = server["args"]
+        assert (word, Path(server["command"]).name) == ("mcp", "jido")
+        with mcp.make_context("mcp", ["--project", str(Path.cwd()), *options[2:]]):
+            assert options[0] == "--project"

@@ -202,6 +202,23 @@ def test_a_call_that_takes_long_holds_up_no_other_and_says_that_it_lives(connect
     assert len(heard) >= 2
 
 
+def test_a_call_that_the_client_gives_up_is_left_and_the_others_go_on(connect: Connect, toy_ssh: Path) -> None:
+    clusters.put("far", Destination(host="far"))
+    gate = toy_ssh / "gate"
+    gate.touch()
+    served = connect("--per-minute", "100", path=str(toy_ssh))
+    # As many as may go on at once.
+    slow = [served.begin("df", cluster="far") for _ in range(6)]
+    until = time.monotonic() + WAIT
+    while not (toy_ssh / "calls").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for one in slow:
+        one.cancel()
+    assert served.call("explain", what="partition")
+    gate.unlink()
+
+
 def test_many_calls_at_once_are_all_answered(connect: Connect) -> None:
     served = connect("--per-minute", "300")
     served.call("map", cluster="local", probe=True)

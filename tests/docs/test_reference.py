@@ -116,6 +116,6 @@ def test_what_is_said_not_to_work_is_not_there() -> None:
     assert "Other schedulers (HTCondor, Kubernetes, Ray, Spark) and object storage" in said
     assert set(ENGINES) == {"pbs", "process", "slurm"}
     assert not set(STORAGE) & {"s3", "hdfs"}
-    for verb in ("dash", "mcp"):
+    for verb in ("dash",):
         assert f"`{verb}`" in said
         assert verb not in COMMANDS

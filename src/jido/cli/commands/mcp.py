@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -70,5 +71,5 @@ def _need_sdk() -> None:
     raise NotFound(
         "`jido mcp` needs a package that is not installed: mcp, the protocol's official SDK",
         cause=f"there is mcp {version}, and it takes {_EDITION}.0 or newer" if version else "",
-        hint="pip install 'jido[mcp]'",
+        hint=f"{shlex.quote(sys.executable)} -m pip install 'mcp>={_EDITION}.0'",
     )
