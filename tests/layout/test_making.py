@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from jido.layout.planning import Layout, plan
 from jido.model.destination import Destination
 from jido.model.workspace import ROLES, Workspace
 from jido.transports.base import Transport, ask
+from jido.transports.local import Local
 
 
 @pytest.fixture
@@ -48,6 +50,26 @@ def test_another_project_of_that_name_is_not_mixed_in(project: Project, layout: 
     assert "--join" in caught.value.hint
     ask(remote, making.there(layout, stranger, join=True))
     ask(remote, making.there(layout, stranger))
+
+
+def test_many_at_once_lay_it_out_and_of_strangers_one_does(project: Project, layout: Layout, tmp_path: Path) -> None:
+    strangers = [msgspec.structs.replace(project, folder=Path(f"/home/{n}/digits")) for n in range(3)]
+
+    def lay_out(one: Project, root: Path) -> bool:
+        place = msgspec.structs.replace(layout, workspace=Workspace(str(root)))
+        try:
+            ask(Local(), making.there(place, one))
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(9) as pool:
+        for n in range(10):
+            same = pool.map(lay_out, [project] * 9, [tmp_path / f"same {n}"] * 9)
+            other = pool.map(lay_out, strangers * 3, [tmp_path / f"other {n}"] * 9)
+            assert all(same)
+            assert sum(other) == 3
+            assert sorted(path.name for path in (tmp_path / f"other {n}" / ".jido").iterdir()) == ["origin"]
 
 
 def test_a_place_where_nothing_can_be_made(project: Project, layout: Layout, remote: Transport) -> None:

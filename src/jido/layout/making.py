@@ -16,18 +16,21 @@ from jido.model.workspace import ROLES
 
 _STRANGER = 76
 
-# Whoever lays a project out first signs it: two projects of one name must not meet in one folder unnoticed.
+# Whoever lays a project out first signs it: two projects of one name must not meet in one folder unnoticed. A hard
+# link is made once, however many come at once; where a file system has none, the last of them signs.
 _MAKE = """\
 set -eu
-root=$1 origin=$2 join=$3; shift 3
+root=$1 origin=$2 join=$3 new=$1/.jido/origin.$4; shift 4
 mkdir -p "$root/.jido"
-if [ -f "$root/.jido/origin" ] && [ "$join" = no ]; then
-  seen=$(cat "$root/.jido/origin")
-  if [ "$seen" != "$origin" ]; then printf '%s' "$seen"; exit 76; fi
-else
-  printf '%s' "$origin" >"$root/.jido/origin.new"
-  mv -f "$root/.jido/origin.new" "$root/.jido/origin"
+if [ "$join" = yes ] || [ ! -f "$root/.jido/origin" ]; then
+  printf '%s' "$origin" >"$new"
+  if [ "$join" = yes ] || { ! ln "$new" "$root/.jido/origin" 2>/dev/null && [ ! -f "$root/.jido/origin" ]; }; then
+    mv -f "$new" "$root/.jido/origin"
+  fi
+  rm -f "$new"
 fi
+seen=$(cat "$root/.jido/origin")
+if [ "$seen" != "$origin" ]; then printf '%s' "$seen"; exit 76; fi
 for role do mkdir -p "$root/$role"; done
 """
 
@@ -44,8 +47,8 @@ def there(layout: Layout, project: Project, *, join: bool = False) -> Ask[None]:
         A question whose parser raises Refused when another project lies there, and CommandFailed or DiskFull when
         the folders cannot be made.
     """
-    root, origin = layout.workspace.root, _origin(project)
-    command = Command(("sh", "-c", _MAKE, "jido", root, origin, "yes" if join else "no", *ROLES))
+    root, origin, mark = layout.workspace.root, _origin(project), os.urandom(6).hex()
+    command = Command(("sh", "-c", _MAKE, "jido", root, origin, "yes" if join else "no", mark, *ROLES))
 
     def parse(reply: Reply) -> None:
         if reply.code == _STRANGER:
