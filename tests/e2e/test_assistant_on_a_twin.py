@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,72 @@ def test_calls_run_side_by_side_over_one_connection(served: Assistant) -> None:
     begun = [served.begin(tool, **arguments) for tool, arguments in asked * 4]
     for one in begun:
         assert not one.result(WAIT).is_error
+
+
+def test_jobs_that_are_submitted_side_by_side_are_all_queued_once(person: Person, served: Assistant) -> None:
+    (person.folder / "say.sh").write_text('echo "$1"\n')
+    asked = [{"cluster": "hanok", "command": ["sh", "say.sh", f"{n} 번"], "name": f"many-{n}"} for n in range(5)]
+    begun = [served.begin("submit", **one, dry_run=False) for one in asked]
+    answers = [one.result(WAIT) for one in begun]
+    assert not [answer.content for answer in answers if answer.is_error]
+    numbers = [answer.structured_content["run"]["run"] for answer in answers]
+    assert len(set(numbers)) == 5
+    for number, one in zip(numbers, asked, strict=True):
+        assert settled(served, number)["state"] == "done"
+        assert served.call("logs", run=str(number))["lines"] == one["command"][2:]
+
+
+def test_no_tool_asks_more_often_than_was_counted_before(person: Person, tmp_path: Path) -> None:
+    (person.folder / "job.sh").write_text("#!/bin/sh\n#SBATCH --time=5\ntrue\n")
+    toys = tmp_path / "toys"
+    toys.mkdir()
+    ssh, calls = toys / "ssh", toys / "calls"
+    # What executes something there is a call; what looks after the shared connection is none.
+    ssh.write_text(
+        f"""#!/bin/sh
+case " $* " in *" -O "*|*" -G "*|*" -N "*) ;; *) echo x >>'{calls}' ;; esac
+exec '{shutil.which("ssh")}' "$@"
+"""
+    )
+    ssh.chmod(0o755)
+    kept = person.home / "jido" / "state" / "assistants.json"
+    env = person.env | {"PATH": f"{toys}:{person.env['PATH']}"}
+    on = {"cluster": "hanok"}
+    told = []
+    with assistant(env, person.folder, tmp_path / "stderr", "--allow", "--per-minute", "500") as served:
+        for tool, asked in (
+            ("map", {}),
+            ("map", {"probe": True}),
+            ("explain", {"what": "/data"}),
+            ("gpus", {"clusters": ["hanok"]}),
+            ("df", {}),
+            ("df", {"filling": True}),
+            ("check", {"what": ["job.sh"]}),
+            ("plan", {"command": "true"}),
+            ("layout", {"dry_run": False}),
+            ("submit", {"command": "sleep 300", "name": "counted"}),
+            ("submit", {"command": "sleep 300", "name": "counted", "dry_run": False}),
+            ("plan", {"command": "true", "after": ["last"]}),
+            ("submit", {"command": "true", "after": ["last"], "dry_run": False}),
+            ("status", {}),
+            ("why", {}),
+            ("why", {"run": "last", "dry_runs": False}),
+            ("logs", {}),
+            ("cancel", {"runs": ["@open"]}),
+            ("cancel", {"runs": ["@open"], "dry_run": False}),
+            ("logs", {"run": "last"}),
+            ("why", {"run": "last"}),
+        ):
+            kept.unlink(missing_ok=True)
+            calls.write_text("")
+            asked = asked if tool in ("explain", "gpus", "status", "why", "logs", "cancel") else asked | on
+            served.begin(tool, **asked).result(WAIT)
+            counted = len(json.loads(kept.read_bytes())["hanok"]) if kept.exists() else 0
+            took = len(calls.read_text().splitlines())
+            told.append((tool, asked, took, counted))
+    kept.unlink(missing_ok=True)
+    print(*told, sep="\n")
+    assert [row for row in told if row[2] > row[3]] == []
 
 
 def test_what_is_used_up_is_refused_before_slurm_is_asked(person: Person, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from jido.errors import JidoError, Refused
 
 # Seconds that the bound is for.
 WINDOW = 60.0
-# Looks in a window unless a person says otherwise: jido itself, following a run, takes one each ten seconds.
-MOST = 20
+# Looks in a window unless a person says otherwise: less than somebody takes who watches runs with `jido ps -w`.
+MOST = 30
 # Clocks of this machine that are set back by less than this are not worth losing count for.
 _AHEAD = 1.0
 

@@ -11,7 +11,7 @@ import msgspec
 from jido.api import jobs, projects, sweeps
 from jido.api.cluster import Cluster
 from jido.assistant import short
-from jido.assistant.runs import SELECTORS, Row, row
+from jido.assistant.runs import LOOK, SELECTORS, Row, row
 from jido.assistant.tool import Call, Tool
 from jido.config import clusters
 from jido.config import project as files
@@ -64,8 +64,8 @@ def _cancel_looks(asked: CancelAsked, call: Call) -> Mapping[str, int]:
     runs, tasks = _meant(asked)
     found: dict[str, int] = {}
     for run in (*runs, *(jobs.ledger().get(number) for number in tasks)):
-        # One to end it, and one look at all of a cluster's afterwards.
-        found[run.cluster] = found.get(run.cluster, 1) + 1
+        # One to end it; one look at all of a cluster's afterwards, and at those that wait for them.
+        found[run.cluster] = found.get(run.cluster, LOOK + 1) + 1
     return found
 
 

@@ -18,6 +18,9 @@ from jido.jobs.runs import Run
 
 SELECTORS = "3, 1-3, last, @open, @failed, @bad, +tag, a run folder's name, or CLUSTER:JOBID"
 _DAY = 86400.0
+# A look at runs: one question to the queue; where some have ended, one to their folders and one to the scheduler's
+# memory. What waits in jido's own queue goes in besides, as at any look.
+LOOK = 3
 # Runs that are told of; lines of a log unless said, and at the most; bytes of it that are fetched.
 _RUNS, _USUAL, _LINES, _BYTES = 25, 40, 200, 64 * 1024
 # Letters of a log's line, and of all of them.
@@ -71,10 +74,10 @@ def row(run: Run) -> Row:
 
 
 def open_looks(runs: Iterable[Run], more: int = 0) -> dict[str, int]:
-    """A look at each cluster with a run whose end is not certain, and so many more at each."""
+    """What a look takes at each cluster with a run whose end is not certain, and so many more at each."""
     found: dict[str, int] = {}
     for run in runs:
-        found[run.cluster] = max(found.get(run.cluster, 0), more + (not run.settled))
+        found[run.cluster] = max(found.get(run.cluster, 0), more + (0 if run.settled else LOOK))
     return found
 
 

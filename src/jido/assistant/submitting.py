@@ -11,7 +11,7 @@ import msgspec
 from jido.api import chains, jobs, projects
 from jido.api.cluster import Cluster
 from jido.assistant import short
-from jido.assistant.runs import Row, row
+from jido.assistant.runs import Row, open_looks, row
 from jido.assistant.tool import Call, Tool
 from jido.config import project as files
 from jido.config.jobs import spec_of
@@ -115,10 +115,9 @@ def _plan_looks(asked: JobAsked, call: Call) -> Mapping[str, int]:
     if not asked.after and not asked.stage and not asked.job:
         return {}
     cluster, _, spec = _meant(asked, call)
-    found = {cluster.name: 1} if spec.stage else {}
-    for one in spec.after:
-        name = jobs.ledger().get(one.run).cluster
-        found[name] = found.get(name, 0) + 1
+    found = open_looks(jobs.ledger().get(one.run) for one in spec.after)
+    if spec.stage:
+        found[cluster.name] = found.get(cluster.name, 0) + 1
     return found
 
 

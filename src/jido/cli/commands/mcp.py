@@ -30,7 +30,7 @@ _EDITION = 2
     "most",
     metavar="N",
     type=click.IntRange(1, 600),
-    default=20,
+    default=30,
     show_default=True,
     help="Looks at one cluster in a minute, of all servers together.",
 )
