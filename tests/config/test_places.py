@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,17 @@ def test_a_runtime_folder_that_is_not_private_is_refused(what: str, tmp_path: Pa
         assert "remove it" in caught.value.hint
     finally:
         folder.rmdir() if folder.is_dir() and not folder.is_symlink() else folder.unlink()
+
+
+def test_what_takes_a_files_place_has_a_name_of_its_own_in_each_thread(tmp_path: Path) -> None:
+    file = tmp_path / "한 글 $(x).json"
+    ready = threading.Barrier(4)
+
+    def name(_: int) -> Path:
+        ready.wait(10)
+        return places.beside(file)
+
+    with ThreadPoolExecutor(4) as pool:
+        names = set(pool.map(name, range(4)))
+    assert len(names) == 4
+    assert {one.parent for one in names} == {tmp_path}

@@ -6,7 +6,6 @@ seconds, and every command begins by reading one. `jido show --yaml` prints the 
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def save(cluster: str, value: Map) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     # Nanoseconds with fixed width: names sort by time, and two probes at once do not meet.
     file = folder / f"{time.time_ns():020d}.json"
-    fresh = file.with_suffix(f".{os.getpid()}.new")
+    fresh = places.beside(file)
     fresh.write_bytes(to_json(value))
     fresh.replace(file)
     for old in versions(cluster)[:-KEEP]:
@@ -72,7 +71,7 @@ def save(cluster: str, value: Map) -> Path:
 def save_now(cluster: str, value: Now) -> None:
     """Keep a look at nodes and queue that is newer than the map; the map keeps its own age."""
     file = _folder(cluster) / _NOW
-    fresh = file.with_suffix(f".{os.getpid()}.new")
+    fresh = places.beside(file)
     fresh.write_bytes(msgspec.json.encode(value))
     fresh.replace(file)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import zlib
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def state() -> Path:
 def data() -> Path:
     """The folder of what is the user's own: projects laid out on cluster ``local``."""
     return _folder("XDG_DATA_HOME", ".local/share", "data")
+
+
+def beside(file: Path) -> Path:
+    """A name for what is to take a file's place in one step; each thread of each process has its own."""
+    return file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}.new")
 
 
 def runtime() -> Path:

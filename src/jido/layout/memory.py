@@ -29,6 +29,6 @@ def remember(cluster: str, project: Project, workspace: Workspace) -> None:
     """Keep the workspace of a project, in one step."""
     file = _file(cluster, project)
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f"{file.name}.{os.getpid()}")
+    new = places.beside(file)
     new.write_bytes(os.fsencode(workspace.root))
     new.replace(file)

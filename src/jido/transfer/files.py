@@ -302,7 +302,7 @@ def remember(folder: Path, manifest: Manifest) -> None:
     cache = _cache(os.fsencode(folder))
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        new = cache.with_name(f"{cache.name}.{os.getpid()}")
+        new = places.beside(cache)
         new.write_bytes(msgspec.msgpack.encode(known))
         new.replace(cache)
     except OSError:

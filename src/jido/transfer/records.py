@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +62,7 @@ def save(record: Record) -> None:
     """Keep a record, in one step."""
     file = _file(record.host, record.root, record.role)
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f"{file.name}.{os.getpid()}")
+    new = places.beside(file)
     record = msgspec.structs.replace(record, host=_text(record.host), root=_text(record.root))
     new.write_bytes(msgspec.msgpack.encode(record))
     new.replace(file)
@@ -86,7 +85,7 @@ def begin(host: str, root: str, role: str, sending: Cut) -> None:
     """Keep what is to be sent, before its first byte is."""
     file = _file(host, root, role).with_suffix(".cut")
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(f".{os.getpid()}")
+    new = places.beside(file)
     new.write_bytes(msgspec.msgpack.encode(sending))
     new.replace(file)
 
