@@ -17,7 +17,19 @@ LINT = "from importlinter.cli import lint_imports_command as lint; lint()"
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     shutil.copy(ROOT / ".importlinter", tmp_path)
-    for room in ("cli", "mcp", "api", "jobs", "twins", "engines", "transports", "config", "model"):
+    for room in (
+        "cli",
+        "testing",
+        "assistant",
+        "picture",
+        "api",
+        "jobs",
+        "twins",
+        "engines",
+        "transports",
+        "config",
+        "model",
+    ):
         (tmp_path / "jido" / room).mkdir(parents=True)
         (tmp_path / "jido" / room / "__init__.py").write_text("import jido.errors\n")
     for module in ("__init__", "errors"):
@@ -44,7 +56,8 @@ def test_a_house_in_order_passes_with_rooms_still_missing(house: Path) -> None:
         ("model", "jido.engines"),  # upwards
         ("engines", "jido.transports"),  # beside
         ("jobs", "jido.twins"),  # beside
-        ("cli", "jido.mcp"),  # beside
+        ("cli", "jido.testing"),  # beside
+        ("assistant", "jido.picture"),  # beside
         ("transports", "jido.api"),  # two floors up
         ("errors", "jido.model"),  # the ground floor knows nobody
     ],
