@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
 from typing import IO
 
 # What an empty pipe takes without a reader on Linux; macOS takes as much once a writer asks for it.
 _ROOM = 16384
+# What Linux grants an ordinary user. Whoever streams files reads the next ones while ssh is at those before; with
+# the usual 64 KiB both wait in turn, which made a push of 10,000 files a fifth slower.
+_WIDE = 1 << 20
 
 
 def fed(stdin: IO[bytes], data: bytes) -> IO[bytes]:
@@ -21,6 +25,8 @@ def fed(stdin: IO[bytes], data: bytes) -> IO[bytes]:
     Returns:
         Where more may be written after `data`: `stdin` itself, or a pipe that a thread relays from.
     """
+    with contextlib.suppress(OSError, AttributeError):  # It may be granted less, and is Linux's alone.
+        fcntl.fcntl(stdin, fcntl.F_SETPIPE_SZ, _WIDE)
     if len(data) <= _ROOM:
         with contextlib.suppress(BrokenPipeError):
             stdin.write(data)
