@@ -156,11 +156,45 @@ def test_one_that_never_ends_is_not_waited_for_for_ever(host: str, tmp_path: Pat
     place = Place(tmp_path)
     gone = subprocess.Popen(["true"])
     gone.wait()
-    (place.state / "code.moving.old").write_text(f"{host.replace(' ', '-') or os.uname().nodename} {gone.pid}\n")
+    (place.state / "code.moving.old").symlink_to(f"{host.replace(' ', '-') or os.uname().nodename} {gone.pid}")
     began = time.monotonic()
     place.begins("new", NEW)
     # Whether a process of another machine lives is not known here.
     assert (time.monotonic() - began > 4) == bool(host)
     assert place.receives("new", "", NEW, "new").stdout == scripts.DONE
+    assert (place.tree, place.contents) == ("new", NEW)
+    assert sorted(one.name for one in place.state.iterdir()) == ["code.files", "code.tree"]
+
+
+def test_what_is_left_of_a_cut_stream_writes_nothing_into_the_next(tmp_path: Path) -> None:
+    """Its tar has its folder open, whatever the name of that is by now."""
+    place = Place(tmp_path)
+    begun, go, over = (shlex.quote(str(tmp_path / name)) for name in ("begun", "go", "over-there"))
+    toys = {"old": tmp_path / "toys of old", "new": tmp_path / "toys of new"}
+    lines = {
+        # What a tar does that was held up: it goes on below the folder that it began in.
+        "old": f'cd "$4"; mkdir -p tree; printf old >tree/d.py; : >{begun}; '
+        f"until [ -e {go} ]; do sleep 0.05; done; printf old >tree/a.py; : >{over}",
+        "new": f'/usr/bin/tar "$@"; : >{go}; until [ -e {over} ]; do sleep 0.05; done',
+    }
+    for name, folder in toys.items():
+        folder.mkdir()
+        (folder / "tar").write_text(f"#!/bin/sh\n{lines[name]}\n")
+        (folder / "tar").chmod(0o755)
+
+    def path(name: str) -> str:
+        return f"{toys[name]}:/usr/bin:/bin"
+
+    place.begins("old", OLD)
+    held_up = place.receive("old", "", OLD, "old")
+    with subprocess.Popen(held_up.argv, stdin=subprocess.DEVNULL, env={**os.environ, "PATH": path("old")}) as process:
+        while not Path(tmp_path, "begun").exists():
+            time.sleep(0.05)
+        place.begins("new", NEW)
+        there = Local().run(scripts.left(place.root, "code", "old", "new"))
+        assert there.stdout == b"3 ./d.py\0"
+        assert Local().run(scripts.trim(place.root, "code", "new", [b"d.py"])).ok
+        assert place.receives("new", "", NEW, "new", PATH=path("new")).stdout == scripts.DONE
+        process.wait()
     assert (place.tree, place.contents) == ("new", NEW)
     assert sorted(one.name for one in place.state.iterdir()) == ["code.files", "code.tree"]

@@ -106,6 +106,7 @@ class Incoming:
             at,
             entry.mode | 0o600,
             max(0, entry.mtime_ns // 1_000_000_000),
+            entry.size,
         )
         live = self.transport.start(command)
         try:

@@ -31,7 +31,8 @@ stale() {
   echo "another push to $root began meanwhile" >&2
   exit 75
 }
-announce() { echo "$(uname -n) $$" >"$moving$token"; }
+# A link, since it is made in one step with what it says.
+announce() { [ -L "$moving$token" ] || ln -s "$(uname -n) $$" "$moving$token"; }
 latest() { [ "$(cat "$state/$role.pushing" 2>/dev/null)" = "$token" ]; }
 finish() {
   # Taken in one step, so that the token of whoever begins now is not removed; that one waits for `moving` to be gone.
@@ -76,8 +77,8 @@ printf '%s' "$token" >"$state/$role.pushing"
 # known once it has ended. A dead one of this machine is not waited for, one of another machine for five seconds.
 for other in "$moving"*; do
   n=0
-  while [ "$n" -lt 50 ] && read -r host pid <"$other"; do
-    if [ "$host" = "$(uname -n)" ] && ! kill -0 "$pid"; then break; fi
+  while [ "$n" -lt 50 ] && who=$(readlink "$other"); do
+    if [ "${who% *}" = "$(uname -n)" ] && ! kill -0 "${who##* }"; then break; fi
     sleep 0.1; n=$((n + 1))
   done 2>/dev/null
   rm -f "$other" "$state/$role.pushed.${other#"$moving"}"
@@ -127,12 +128,29 @@ xargs -0 sh -c '[ $# -eq 0 ] || rmdir "$@" 2>/dev/null || :' sh
 """
 )
 
+# All files of the folder one is in, by renames, into another one on the same file system.
+_BRING = """\
+bring() {
+  find . -type d -exec sh -c 'to=$0; for d do shift; set -- "$@" "$to/$d"; done; mkdir -p "$@"' "$1" {} +
+  find . -type d -print0 | xargs -0 sh -c 'to=$0; for d do
+    set --
+    for f in "$d"/* "$d"/.[!.]* "$d"/..?*; do
+      if [ -L "$f" ] || { [ -e "$f" ] && [ ! -d "$f" ]; }; then set -- "$@" "$f"; fi
+    done
+    if [ $# -gt 250 ]; then
+      find "$d/." ! -name . -prune ! -type d -exec sh -c '\\''to=$0; mv -f "$@" "$to/"'\\'' "$to/$d" {} + || exit 1
+    elif [ $# -gt 0 ]; then mv -f "$@" "$to/$d/" || exit 1; fi
+  done' "$1"
+}
+"""
+
 # A tar stream brings ``tree/`` with the files, before them ``files`` and ``gone``, and at its very end ``commit``.
 # Without the last nothing happens to the role's folder, however the stream ended; what came stays for the next push.
 # Then all of it goes in by renames: no file ever stands half-written under its name.
 _RECEIVE = (
     _HEAD
     + EDITED
+    + _BRING
     + """\
 token=$3 known=$4 packed=$5
 # Beside its place, on its file system: the folder of a role may be a link to another volume.
@@ -178,35 +196,32 @@ if [ -d "$in/tree" ]; then
   else
     mkdir -p "$root/$role"
     cd "$in/tree"
-    find . -type d -exec sh -c 'to=$0; for d do shift; set -- "$@" "$to/$d"; done; mkdir -p "$@"' "$root/$role" {} +
-    find . -type d -print0 | xargs -0 sh -c 'to=$0; for d do
-      set --
-      for f in "$d"/* "$d"/.[!.]* "$d"/..?*; do
-        if [ -L "$f" ] || { [ -e "$f" ] && [ ! -d "$f" ]; }; then set -- "$@" "$f"; fi
-      done
-      if [ $# -gt 250 ]; then
-        find "$d/." ! -name . -prune ! -type d -exec sh -c '\\''to=$0; mv -f "$@" "$to/"'\\'' "$to/$d" {} + || exit 1
-      elif [ $# -gt 0 ]; then mv -f "$@" "$to/$d/" || exit 1; fi
-    done' "$root/$role"
+    bring "$root/$role"
     cd /
   fi
 fi
 mkdir -p "$root/$role"
-rm -rf "$in"
+rm -rf "$in" "$in.was"
 finish "$tree"
 echo done
 """
 )
 
-# What came of a stream that was cut: its sizes say which files are whole.
+# What came of a stream that was cut: its sizes say which files are whole. They are taken over one by one: a tar that is
+# still at work, after a cut, has its folder open whatever its name is now, and what it makes from here on, which may be
+# older than what the next push brings, must not come to stand there.
 _LEFT = (
     _HEAD
+    + _BRING
     + """\
 at=$state
 if [ -L "$root/$role" ]; then at=$root/$role/.jido; fi
-# Taken over by its name: what is still at work there, after a cut, finds nothing under its own any more.
-mv "$at/incoming.$3" "$at/incoming.$4" 2>/dev/null || exit 0
-cd "$at/incoming.$4/tree" 2>/dev/null || exit 0
+mine=$at/incoming.$4
+mv "$at/incoming.$3" "$mine.was" 2>/dev/null || exit 0
+mkdir -p "$mine/tree"
+if cd "$mine.was/tree" 2>/dev/null; then bring "$mine/tree"; fi
+cd "$mine/tree"
+rm -rf "$mine.was" 2>/dev/null || :
 find . -type f -printf '%s %p\\0' 2>/dev/null || find . -type f -exec stat -c '%s %n' {} + | tr '\\n' '\\0'
 """
 )
@@ -230,6 +245,8 @@ if [ -L "$root/$role" ]; then in=$root/$role/.jido/incoming.$3; fi
 file=$in/tree/$4
 [ "$(wc -c <"$file")" -eq "$5" ] || { echo "$file is not as long as it was" >&2; exit 1; }
 cat >>"$file"
+# Else what was cut went on after all.
+[ "$(wc -c <"$file")" -eq "$8" ] || { echo "$file is longer than it was to be" >&2; exit 1; }
 chmod "$6" "$file"
 touch -d "@$7" "$file" 2>/dev/null || :
 """
@@ -238,7 +255,7 @@ touch -d "@$7" "$file" 2>/dev/null || :
 _DROP = (
     _HEAD
     + """\
-rm -rf "$state/incoming.$3" "$root/$role/.jido/incoming.$3"
+for at in "$state" "$root/$role/.jido"; do rm -rf "$at/incoming.$3" "$at/incoming.$3.was"; done
 rmdir "$root/$role/.jido" 2>/dev/null || :
 """
 )
@@ -303,9 +320,9 @@ def trim(root: str, role: str, token: str, paths: list[bytes]) -> Command:
     return _shell(_TRIM, root, role, token, stdin=joined(paths), timeout=None)
 
 
-def append(root: str, role: str, token: str, path: str, at: int, mode: int, mtime: int) -> Command:
-    """Read from stdin what follows the first `at` bytes of a file of it."""
-    return _shell(_APPEND, root, role, token, path, str(at), f"{mode:o}", str(mtime), timeout=None)
+def append(root: str, role: str, token: str, path: str, at: int, mode: int, mtime: int, size: int) -> Command:
+    """Read from stdin what follows the first `at` bytes of a file of it, which has `size` bytes in all."""
+    return _shell(_APPEND, root, role, token, path, str(at), f"{mode:o}", str(mtime), str(size), timeout=None)
 
 
 def drop(root: str, role: str, token: str) -> Command:
