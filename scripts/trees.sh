@@ -1,22 +1,38 @@
-# Part of scripts/setup (its words: say, step, as_root, log). Trees of newer Debians, for twins of newer Slurms:
+# Part of scripts/setup (its words: say, step, as_root, log). Trees of Debian, for twins of newer Slurms and of what
+# this machine's own release lacks:
 #
-#   trixie  Debian 13, Slurm 24.11       forky  Debian 14, Slurm 26.05
+#   trixie  Debian 13, Slurm 24.11       forky  Debian 14, Slurm 26.05       htcondor  Debian 13, HTCondor 23.9
 #
 # They lie in $JIDO_TREES, else in ~/.cache/jido/trees (XDG_CACHE_HOME is honoured), for all checkouts; with an empty
 # JIDO_TREES there are none. A tree stands under its name only when it is whole. Why one cannot be had is kept beside it,
 # in NAME.why, where tests that are skipped find it. `sudo rm -rf` takes a tree away; the next set-up makes it anew.
 # shellcheck shell=bash disable=SC2154  # as_root and log are set-up's
 
-readonly releases='trixie forky'
+readonly all_trees='trixie forky htcondor'
 readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-# What a twin consists of, and what jobs need in it.
-readonly tree_packages='slurmctld slurmd slurm-client slurmdbd mariadb-server munge openssh-server openssh-client
-python3-venv rsync procps iproute2'
+# What jobs need in a twin.
+readonly common_packages='openssh-server openssh-client python3-venv rsync procps iproute2'
+
+release_of() { if [[ $1 == htcondor ]]; then echo trixie; else echo "$1"; fi; }
+
+# What a scheduler consists of in a tree.
+packages_of() {
+    if [[ $1 == htcondor ]]; then echo "condor $common_packages"; return; fi
+    echo "slurmctld slurmd slurm-client slurmdbd mariadb-server munge $common_packages"
+}
+
+# What the new tree is asked for before it counts.
+trial_of() {
+    if [[ $1 == htcondor ]]; then echo 'condor_version; command -v condor_master sshd bash python3 rsync'; return; fi
+    echo 'slurmctld -V; mariadbd --version; command -v slurmd slurmdbd munged sshd bash python3 rsync'
+}
+
+scheduler_of() { if [[ $1 == htcondor ]]; then echo HTCondor; else echo "its Slurm"; fi; }
 
 missing_trees() {
-    local release
-    for release in $releases; do
-        if [[ ! -d $1/$release ]]; then printf '%s ' "$release"; fi
+    local tree
+    for tree in $all_trees; do
+        if [[ ! -d $1/$tree ]]; then printf '%s ' "$tree"; fi
     done
 }
 
@@ -46,7 +62,7 @@ no_trees_because() {
 
 # Runs as root in namespaces of its own: mounts and daemons that somebody leaves behind go with it.
 fill_tree() {
-    local release=$1 tree=$2 mirror=$3 keyring=$4 packages=$5
+    local release=$1 tree=$2 mirror=$3 keyring=$4 packages=$5 trial=$6
     export LC_ALL=C
     mkdir -p "$tree"
     # The script is named because an older debootstrap does not know a newer release.
@@ -60,37 +76,38 @@ fill_tree() {
     # shellcheck disable=SC2086  # a list of package names
     DEBIAN_FRONTEND=noninteractive chroot "$tree" \
         apt-get -q -y --no-install-recommends install $packages
-    chroot "$tree" sh -ec 'slurmctld -V; mariadbd --version; command -v slurmd slurmdbd munged sshd bash python3 rsync'
+    chroot "$tree" sh -ec "$trial"
     # A twin has a database of its own.
     rm -rf --one-file-system "$tree"/var/lib/{apt/lists,mariadb,mysql}/* "$tree"/var/cache/apt/*.bin \
         "$tree"/var/cache/apt/archives/*.deb "$tree"/usr/share/{doc,info,locale,man}/*
 }
 
 make_tree() {
-    local release=$1 folder=$2 aside=$2/.making-$1 proxy=${http_proxy:-} code=0
+    local tree=$1 folder=$2 aside=$2/.making-$1 proxy=${http_proxy:-} code=0
     if [[ -z $proxy ]]; then eval "$(apt-config shell proxy Acquire::http::Proxy)"; fi
     # What is left of one that was killed.
     "${as_root[@]}" rm -rf --one-file-system "$aside" || return
     "${as_root[@]}" env ${proxy:+"http_proxy=$proxy"} unshare --mount --mount-proc --pid --fork --kill-child=KILL \
         bash -ec "$(declare -f fill_tree); fill_tree \"\$@\"" - \
-        "$release" "$aside" "$(debian_mirror)" "$keyring" "$tree_packages" || code=$?
+        "$(release_of "$tree")" "$aside" "$(debian_mirror)" "$keyring" "$(packages_of "$tree")" \
+        "$(trial_of "$tree")" || code=$?
     if ((code)); then
         "${as_root[@]}" rm -rf --one-file-system "$aside"
         return "$code"
     fi
-    "${as_root[@]}" mv -T "$aside" "$folder/$release"
+    "${as_root[@]}" mv -T "$aside" "$folder/$tree"
 }
 
 trees() {
-    local folder=${JIDO_TREES-${XDG_CACHE_HOME:-~/.cache}/jido/trees} why release
+    local folder=${JIDO_TREES-${XDG_CACHE_HOME:-~/.cache}/jido/trees} why tree
     if [[ -z $folder || -z $(missing_trees "$folder") ]]; then return 0; fi
     if ! mkdir -p "$folder" 2>/dev/null || [[ ! -w $folder ]]; then
-        say "setup: no trees of newer Slurms, whose tests are skipped: $folder is not mine to write"
+        say "setup: no trees of Debian, so tests on their schedulers are skipped: $folder is not mine to write"
         return 0
     fi
     exec 8>"$folder/.lock"
     if command -v flock >/dev/null && ! flock -n 8; then
-        say "setup: waiting for another set-up that makes trees of newer Slurms"
+        say "setup: waiting for another set-up that makes trees of Debian"
         flock 8
     fi
     why=$(no_trees_because)
@@ -100,23 +117,23 @@ trees() {
         step "fetching apt's lists" apt update || true
         why=$(no_trees_because)
     fi
-    for release in $(missing_trees "$folder"); do
-        make_or_say_why "$release" "$folder" "$why"
+    for tree in $(missing_trees "$folder"); do
+        make_or_say_why "$tree" "$folder" "$why"
     done
     exec 8>&-
 }
 
 make_or_say_why() {
-    local release=$1 folder=$2 why=$3
+    local tree=$1 folder=$2 why=$3
     if [[ -z $why ]]; then
         can_become_root
-        if step "making a tree of Debian $release (for tests on its Slurm)" make_tree "$release" "$folder"; then
-            rm -f "$folder/$release.why"
-            say "  $("${as_root[@]}" du -sh "$folder/$release" | tr '\t' ' ')"
+        if step "making a tree of Debian $(release_of "$tree") (for tests on $(scheduler_of "$tree"))" make_tree "$tree" "$folder"; then
+            rm -f "$folder/$tree.why"
+            say "  $("${as_root[@]}" du -sh "$folder/$tree" | tr '\t' ' ')"
             return 0
         fi
         why=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1)
     fi
-    printf '%s\n' "$why" >"$folder/$release.why"
-    say "setup: no tree of Debian $release, so tests on its Slurm are skipped: $why"
+    printf '%s\n' "$why" >"$folder/$tree.why"
+    say "setup: no tree of Debian $(release_of "$tree"), so tests on $(scheduler_of "$tree") are skipped: $why"
 }

@@ -54,6 +54,7 @@ STORAGE: dict[str, Row] = {
 }
 
 RECIPES: dict[str, Row] = {
+    "htcondor": Row("jido.twins.recipes.htcondor:HTCondor", "an HTCondor pool: central manager, access point, nodes"),
     "slurm": Row("jido.twins.recipes.slurm:Slurm", "a Slurm cluster: munge, slurmctld, slurmd, sshd"),
 }
 

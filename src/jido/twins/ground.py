@@ -112,6 +112,7 @@ class Ground:
         loopback_only: Whether that host name is 127.0.0.1, so that servers may bind their own host name's address.
         disks: Whether volumes can have sizes and limits of their own.
         ids: User ids besides the ordinary user's; None where there are none, so that daemons are that user too.
+        daemons: Name of the daemons' own user where there are such ids, see `Recipe.user`.
     """
 
     spec: TwinSpec
@@ -124,6 +125,7 @@ class Ground:
     loopback_only: bool
     disks: bool = False
     ids: Range | None = None
+    daemons: str = ""
 
     @property
     def home(self) -> str:
@@ -158,6 +160,10 @@ class Recipe(Protocol):
     @property
     def needs(self) -> Mapping[str, str]:
         """Programs it cannot do without, and the distribution's package of each."""
+
+    @property
+    def user(self) -> str:
+        """Name of the user that its daemons have of their own, where several can be had; its id is `DAEMONS_ID`."""
 
     def ports(self, spec: TwinSpec) -> tuple[str, ...]:
         """Names for the loopback ports it listens on."""

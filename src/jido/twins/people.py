@@ -1,7 +1,7 @@
 """Which user ids a twin can have inside, and how the kernel is told.
 
-With one id, everything inside is the ordinary user, Slurm's own daemons included: to Slurm, its administrator. With
-many, daemons are root and ``slurm`` as on a real cluster, and what Slurm denies to users it denies to this one. The
+With one id, everything inside is the ordinary user, the scheduler's own daemons included: to it, its administrator.
+With many, daemons are root and ``slurm`` as on a real cluster, and what Slurm denies to users it denies to this one. The
 ordinary user inside always stands for whoever started the twin, so that the files of its volumes are the starter's.
 
 Verified on Linux 6.18, bubblewrap 0.8.0, shadow 4.13.
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-SLURM, SLURM_ID = "slurm", 64030
+# The user that daemons have of their own, as Debian numbers Slurm's.
+DAEMONS_ID = 64030
 _COUNT = 65536
 # Where a root without a range of its own finds one: systemd leaves these ids to nobody.
 _ROOTS = 2_000_000_000

@@ -10,6 +10,7 @@ import socket
 import tempfile
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def start(
         possible, lost = recipe.affordable(spec, plain=bool(reason))
         ports, held = keeping.reserve(["sshd", *recipe.ports(possible)])
         try:
-            ground = _ground(possible, folder, ports, bool(reason), ids)
+            ground = replace(_ground(possible, folder, ports, bool(reason), ids), daemons=recipe.user)
             try:
                 return _start_on(ground, recipe, reason or alone, lost, held, until)
             except _NoNamespaces as error:
@@ -294,7 +295,9 @@ def _wait(ground: Ground, recipe: Recipe, until: float) -> tuple[tuple[NodeState
                 return nodes, answer["running"]
         if time.monotonic() > until:
             late = deaf or sorted(wanted - ready) or ["sshd"]
-            raise _failed(folder, "slurmctld", "not ready in time: " + ", ".join(late))
+            # A scheduler that does not answer in time says why itself.
+            first = next((name for name in deaf if name in answer["running"]), next(iter(answer["running"]), ""))
+            raise _failed(folder, first, "not ready in time: " + ", ".join(late))
         time.sleep(_LOOK_EVERY)
 
 

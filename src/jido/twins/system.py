@@ -11,7 +11,7 @@ import msgspec
 from jido.twins import folder as folders
 from jido.twins.ground import CONTROL, LOGIN, Ground, Mount
 from jido.twins.login import home_files
-from jido.twins.people import SLURM, SLURM_ID
+from jido.twins.people import DAEMONS_ID
 from jido.twins.spec import Disk, TwinSpec, Volume
 from jido.twins.volumes import told_by
 
@@ -30,8 +30,8 @@ def etc_files(ground: Ground) -> dict[str, str]:
     ]
     groups = ["root:x:0:", f"{spec.user}:x:{spec.uid}:", "nogroup:x:65534:"]
     if ground.ids:
-        people.append(f"{SLURM}:x:{SLURM_ID}:{SLURM_ID}::/nonexistent:/usr/sbin/nologin")
-        groups.append(f"{SLURM}:x:{SLURM_ID}:")
+        people.append(f"{ground.daemons}:x:{DAEMONS_ID}:{DAEMONS_ID}::/nonexistent:/usr/sbin/nologin")
+        groups.append(f"{ground.daemons}:x:{DAEMONS_ID}:")
     return {
         "conf/etc/passwd": "\n".join(people) + "\n",
         "conf/etc/group": "\n".join(groups) + "\n",

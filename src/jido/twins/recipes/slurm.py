@@ -11,7 +11,7 @@ from pathlib import Path
 from jido.engines.slurm.nodes import state
 from jido.twins.accounts import without
 from jido.twins.ground import CONTROL, After, Daemon, Ground, Mount, NodeState, Parts
-from jido.twins.people import SLURM, SLURM_ID
+from jido.twins.people import DAEMONS_ID
 from jido.twins.recipes.slurm_conf import gres_conf, reservations, slurm_conf
 from jido.twins.recipes.slurm_database import configuration, missing, put, server
 from jido.twins.spec import Node, TwinSpec
@@ -36,6 +36,11 @@ class Slurm:
         """Programs and their Debian packages."""
         return {"munged": "munge", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sinfo": "slurm-wlm"}
 
+    @property
+    def user(self) -> str:
+        """See `Recipe.user`."""
+        return "slurm"
+
     def ports(self, spec: TwinSpec) -> tuple[str, ...]:
         """One for slurmctld, one for slurmdbd, one a node."""
         accounting = ("slurmdbd",) if spec.accounting else ()
@@ -53,17 +58,17 @@ class Slurm:
             Daemon("munged", CONTROL, _munged(munge, f"{ground.seen(_KEY)}/munge.key", run)),
         ]
         files, mounts = {}, [_CONF, _KEY, _SOCKET, _SOCKET_OWN, _STATE]
-        owners = {mount.own: 0 for mount in (_KEY, _SOCKET)} | {_STATE.own: SLURM_ID}
+        owners = {mount.own: 0 for mount in (_KEY, _SOCKET)} | {_STATE.own: DAEMONS_ID}
         before = [up]
         if spec.accounting:
-            user = SLURM if ground.ids else ground.user
+            user = ground.daemons if ground.ids else ground.user
             port = ground.ports["slurmdbd"]
             daemons += _database(ground, conf, up)
             files["conf/slurm/slurmdbd.conf"] = configuration(
                 port, user, ground.seen(_SQL_RUN), munge, loopback_only=ground.loopback_only
             )
             mounts += [_SQL, _SQL_RUN]
-            owners |= {mount.own: SLURM_ID for mount in (_SQL, _SQL_RUN)} | {"conf/slurm/slurmdbd.conf": SLURM_ID}
+            owners |= {mount.own: DAEMONS_ID for mount in (_SQL, _SQL_RUN)} | {"conf/slurm/slurmdbd.conf": DAEMONS_ID}
             before.append(After(port=port))
         daemons.append(
             Daemon(
@@ -154,7 +159,7 @@ class Slurm:
 def _database(ground: Ground, conf: str, munge: After) -> list[Daemon]:
     socket = f"{ground.seen(_SQL_RUN)}/sql"
     argv = server(
-        ground.seen(_SQL), socket, f"{ground.seen(_SQL_RUN)}/mariadbd.pid", user=SLURM if ground.ids else ""
+        ground.seen(_SQL), socket, f"{ground.seen(_SQL_RUN)}/mariadbd.pid", user=ground.daemons if ground.ids else ""
     )
     there = After(socket=str(ground.short / _SQL_RUN.own / "sql"))
     return [

@@ -11,7 +11,6 @@ from importlib import resources
 
 from jido.model.units import slurm_duration
 from jido.twins.ground import Ground
-from jido.twins.people import SLURM
 from jido.twins.recipes.slurm_accounting import tres
 from jido.twins.spec import Node, Partition, TwinSpec
 
@@ -37,7 +36,7 @@ def slurm_conf(ground: Ground, *, munge: str, run: str, state: str, spool: str) 
         host=ground.host,
         port=ground.ports["slurmctld"],
         communication="NoCtldInAddrAny,NoInAddrAny" if ground.loopback_only else "",
-        user=SLURM if ground.ids else ground.user,
+        user=ground.daemons if ground.ids else ground.user,
         slurmd_user="root" if ground.ids else ground.user,
         accounting=_accounting(ground),
         # With 2 a node that is meant to be down comes back as soon as its slurmd registers.
