@@ -36,6 +36,7 @@ class Row(msgspec.Struct, frozen=True):
 ENGINES: dict[str, Row] = {
     "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
     "pbs": Row("jido.engines.pbs:Pbs", "OpenPBS, PBS Pro and Torque"),
+    "htcondor": Row("jido.engines.htcondor:HTCondor", "HTCondor"),
     "process": Row("jido.engines.process:Process", "a queue of jido's own, for machines without a scheduler"),
 }
 

@@ -86,7 +86,7 @@ class HTCondor:
             raise TwinError(
                 "a twin of an HTCondor pool needs namespaces",
                 cause="each of its machines goes by its own host name",
-                hint="leave --plain out; with root, or where unprivileged user namespaces are allowed, they can be had",
+                hint="leave --plain out; root has them, and who is allowed unprivileged user namespaces",
             )
         return spec, ()
 

@@ -115,12 +115,12 @@ def _slots(node: Node) -> Iterator[str]:
         yield f"STARTD_ATTRS = $(STARTD_ATTRS) {' '.join(node.features)}"
     if node.gpus:
         yield "MACHINE_RESOURCE_INVENTORY_GPUs = /bin/cat /etc/condor/gpus"
-        yield "ENVIRONMENT_FOR_AssignedGPUs = CUDA_VISIBLE_DEVICES"
 
 
 def gpu_inventory(node: Node) -> str:
     """What condor_gpu_discovery would print on such a node."""
-    rows, names = [], []
+    rows: list[str] = []
+    names: list[str] = []
     for gpus in node.gpus:
         for _ in range(gpus.count):
             number = len(names)

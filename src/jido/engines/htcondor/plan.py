@@ -1,0 +1,66 @@
+"""What the map knows against a job; what is unknown never is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from jido.errors import Refused, nearest
+from jido.model.batch import Objection
+from jido.model.job import JobSpec, Resources
+from jido.model.map import Map, NodeGroup
+from jido.model.units import human_size
+
+_HOME = "htcondor/slots"
+
+
+def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, tuple[str, ...]]:
+    """See `Engine.plan`: the pool's own name, as a partition, is nothing to be asked for."""
+    against = objections(spec.resources, map_) if map_ else ()
+    if against:
+        raise Refused(against[0].what, hint=against[0].next or "`jido show` tells what is there")
+    names = {one.name for one in (map_.scheduling.partitions.value if map_ else None) or ()}
+    said = []
+    if spec.resources.partition in names:
+        spec = msgspec.structs.replace(spec, resources=msgspec.structs.replace(spec.resources, partition=None))
+    if spec.resources.memory is None and spec.resources.memory_per_gpu is None:
+        said.append("no memory is asked for, so the pool's default holds; a job that needs more is ended")
+    return spec, tuple(said)
+
+
+def objections(want: Resources, map_: Map) -> tuple[Objection, ...]:
+    """See `Engine.objections`."""
+    return (*_of_pool(want, map_), *_of_machines(want, map_))
+
+
+def _of_pool(want: Resources, map_: Map) -> Iterator[Objection]:
+    names = [one.name for one in map_.scheduling.partitions.value or ()]
+    if want.partition and names and want.partition not in names:
+        hint = nearest(want.partition, names)
+        yield Objection("partition", f"{map_.name} is one pool, {names[0]}; it has no {want.partition!r}", hint)
+    for row in map_.scheduling.access.value or ():
+        if row.verdict in ("no access", "refused", "down"):
+            what = f"{row.words}, and jido does not carry files into HTCondor's jobs yet"
+            yield Objection("access", what, "run it on a cluster whose machines share a file system")
+
+
+def _of_machines(want: Resources, map_: Map) -> Iterator[Objection]:
+    groups = [one for one in map_.instance.nodes if one.role == "compute" and one.by == _HOME]
+    if groups and want.nodes > 1:
+        yield Objection("nodes", "a job of HTCondor runs on one machine", "leave --nodes out")
+    elif groups and not any(_holds(one, want) for one in groups):
+        memory = f", {human_size(want.memory)} of memory" if want.memory else ""
+        model = f" {want.gpu_model}" if want.gpu_model else ""
+        asked = f"{(want.cpus or 1) * want.tasks} CPUs, {want.gpus}{model} GPUs{memory}"
+        yield Objection("size", f"no machine of {map_.name} has {asked}", waits=True)
+
+
+def _holds(one: NodeGroup, want: Resources) -> bool:
+    models = {gpu.model for gpu in one.gpus}
+    return (
+        (want.cpus or 1) * want.tasks <= one.cpus
+        and want.gpus <= sum(gpu.count for gpu in one.gpus)
+        and (not want.gpu_model or want.gpu_model in models or None in models)
+        and (want.memory is None or one.memory is None or want.memory <= one.memory)
+    )
