@@ -364,13 +364,18 @@ def preview(
     lines = ["# in the run folder " + draft.place.folder, ""]
     lines += [f"# decided: {sentence}" for sentence in planned.decided]
     lines += [f"cd {shlex.quote(draft.place.folder)}", *(_brief(command) for command in draft.prepare)]
-    lines += [_brief(planned.command), "", f"# {draft.place.script}", draft.script]
+    lines += [_brief(planned.command), *_fed(planned.command), "", f"# {draft.place.script}", draft.script]
     for name, (content, _) in draft.files.items():
         if name in (PARAMETERS, f"{PARAMETERS}/0"):
             rows = content.decode("utf-8", "replace").splitlines()
             more = f"# ... {len(rows) - 10} more" if len(rows) > 10 else ""
             lines += [f"# {name}", *rows[:10], more]
     return "\n".join(lines)
+
+
+def _fed(command: Command) -> list[str]:
+    """What the engine's command reads, where it is text: it says what the job asks for."""
+    return [f"#   {line}" for line in command.stdin.decode("utf-8", "replace").splitlines()]
 
 
 def _brief(command: Command) -> str:

@@ -1,8 +1,9 @@
 """Which user ids a twin can have inside, and how the kernel is told.
 
 With one id, everything inside is the ordinary user, the scheduler's own daemons included: to it, its administrator.
-With many, daemons are root and a user of their own as on a real cluster, and what these deny to users they deny to this
-one. The ordinary user inside always stands for whoever started the twin, so that its volumes' files are the starter's.
+With many, daemons are root and a user of their own as on a real cluster, and what these deny to users they deny to
+this one. The ordinary user inside always stands for whoever started the twin, so that the files of its volumes are
+the starter's.
 
 Verified on Linux 6.18, bubblewrap 0.8.0, shadow 4.13.
 """

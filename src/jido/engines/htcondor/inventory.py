@@ -158,7 +158,7 @@ def _machines(slots: list[Ad]) -> Iterator[tuple[str, list[Ad]]]:
 
 
 def _whole(rows: list[Ad], share: str, slot: str) -> int:
-    """How much of something a machine has: a partitionable slot tells its whole, and dynamic ones are cut out of it."""
+    """How much of something a machine has: a partitionable slot tells its whole, dynamic ones are cut from it."""
     total = 0
     for ad in rows:
         if text(ad, "SlotType") == "Partitionable":

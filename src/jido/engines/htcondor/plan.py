@@ -25,7 +25,7 @@ def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, tuple[str, ...]]:
     if spec.resources.partition in names:
         spec = msgspec.structs.replace(spec, resources=msgspec.structs.replace(spec.resources, partition=None))
     if spec.resources.memory is None and spec.resources.memory_per_gpu is None:
-        said.append("no memory is asked for, so the pool's default holds; a job that needs more is ended")
+        said.append("no memory is asked for: a job then gets the pool's default, often as little as 128M")
     return spec, tuple(said)
 
 

@@ -68,7 +68,9 @@ def _waiting(at: float, ad: Ad, analysis: str, *, remembered: bool) -> Waiting:
         elif machines and counts.get("reject your job") == machines:
             reason = "MachinesReject: every machine's own rules turn this job away"
         elif counts.get("match but are", 0) + counts.get("are able", 0):
-            reason = "AllInUse" if seen.reason else seen.reason or "NotLookedAtYet"
+            able = counts.get("match but are", 0) + counts.get("are able", 0)
+            words = f"AllInUse: {able} of {machines} machines match ({seen.reason})"
+            reason = words if seen.reason else "NotLookedAtYet"
     limit = number(ad, "JidoTime")
     running = seen.state in (State.RUNNING, State.COMPLETING) and seen.started is not None
     return Waiting(
