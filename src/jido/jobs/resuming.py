@@ -9,6 +9,7 @@ import msgspec
 from jido.engines.base import Engine
 from jido.errors import InputError, Refused
 from jido.model.job import JobSpec
+from jido.model.map import Scheduling
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,4 +71,13 @@ def text(spec: JobSpec, engine: Engine, templates: jinja2.Environment) -> str:
         # The rest is for the end of the command and for putting it back.
         grace=max(1, spec.warn * 3 // 4),
         put_back=engine.put_back(),
+        after=own_clock(spec, engine),
     )
+
+
+def own_clock(spec: JobSpec, engine: Engine) -> int:
+    """Seconds after which the job warns itself; 0 where its engine does, or where there is no limit."""
+    limit = spec.resources.time
+    if limit is None or spec.warn is None or engine.capabilities(Scheduling()).warning.can:
+        return 0
+    return max(1, limit - spec.warn)

@@ -146,6 +146,7 @@ def render(
             launch=before,
             resuming=resuming.text(spec, engine, _templates()),
             resumes=bool(spec.resume),
+            clock=resuming.own_clock(spec, engine),
             # Other nodes have local disks of their own to be cleaned.
             starter=on_each.words if on_each and spec.resources.nodes > 1 else "",
             carry=_carry(),

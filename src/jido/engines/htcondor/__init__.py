@@ -39,6 +39,7 @@ class HTCondor(Engine):
             interactive=no(
                 "condor_submit -interactive opens its shell by way of a job's sandbox: type it on the access point"
             ),
+            warning=no("HTCondor has no signal before a limit"),
             shared_folder=no(apart) if apart else YES,
         )
 

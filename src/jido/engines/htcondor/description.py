@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from jido.engines.base import Placement
 from jido.engines.htcondor.ads import quoted
-from jido.engines.htcondor.states import HELD, OUT_OF_RESOURCES, RUNNING, TOO_LONG
+from jido.engines.htcondor.states import BY_RULE, HELD, MEMORY, OUT_OF_RESOURCES, RUNNING, TOO_LONG
 from jido.errors import InputError
 from jido.model.job import JobSpec, Resources
 
@@ -58,13 +58,21 @@ def _same(spec: JobSpec, place: Placement) -> Iterator[str]:
     yield f"+JidoToken = {quoted(plain(place.token, 'token'))}"
     if place.array:
         yield f"+JidoTasks = {place.array}"
-    gone = [f"(JobStatus == {HELD} && member(HoldReasonCode, {{{OUT_OF_RESOURCES}, {TOO_LONG[0]}, {TOO_LONG[1]}}}))"]
+    # What was held for its memory or time would stay so for ever: it ends, and its ad says why.
+    gone = [
+        f"(JobStatus == {HELD} && member(HoldReasonCode, {_codes(OUT_OF_RESOURCES, *TOO_LONG)}))",
+        f"(JobStatus == {HELD} && member(HoldReasonCode, {_codes(*BY_RULE)}) && HoldReasonSubCode == {MEMORY})",
+    ]
     if spec.resources.time is not None:
         yield f"+JidoTime = {spec.resources.time}"
         gone.append(f"(JobStatus == {RUNNING} && time() - JobCurrentStartDate > JidoTime)")
     yield f"periodic_remove = {' || '.join(gone)}"
     if spec.resume:
         yield f"on_exit_remove = ExitBySignal =?= True || ExitCode =!= {AGAIN}"
+
+
+def _codes(*codes: int) -> str:
+    return "{" + ", ".join(map(str, codes)) + "}"
 
 
 def _asked(want: Resources) -> Iterator[str]:

@@ -16,8 +16,8 @@ ATTRIBUTES = (
     "ClusterId", "ProcId", "JobStatus", "JidoToken", "JidoTasks", "JidoTime", "JobBatchName", "Cmd", "Iwd", "QDate",
     "JobStartDate", "JobCurrentStartDate", "CompletionDate", "EnteredCurrentStatus", "ExitCode", "ExitBySignal",
     "ExitSignal", "RemoteHost", "LastRemoteHost", "NumJobStarts", "NumShadowStarts", "HoldReason", "HoldReasonCode",
-    "LastHoldReason", "LastHoldReasonCode", "RemoveReason", "LastRejMatchReason", "LastRejMatchTime",
-    "LastMatchTime", "TransferringInput", "RequestCpus", "RequestGPUs",
+    "HoldReasonSubCode", "LastHoldReason", "LastHoldReasonCode", "LastHoldReasonSubCode", "RemoveReason",
+    "LastRejMatchReason", "LastRejMatchTime", "LastMatchTime", "TransferringInput", "RequestCpus", "RequestGPUs",
 )  # fmt: skip
 _WANTED = f"-json -attributes {','.join(ATTRIBUTES)}"
 ENV = {"LC_ALL": "C.UTF-8", "TZ": "UTC0"}

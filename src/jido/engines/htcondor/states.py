@@ -24,6 +24,8 @@ HOLDS = {
     48: "HookShadowPrepareJobFailure",
 }  # fmt: skip
 OUT_OF_RESOURCES, TOO_LONG = 34, (46, 47)
+# What HTCondor's own rule for pools without cgroups (policy:hold_if_memory_exceeded) holds a job with.
+BY_RULE, MEMORY = (21, 26), 102
 
 
 def raw(ad: Ad) -> str:
@@ -72,9 +74,10 @@ def _completed(ad: Ad) -> tuple[State, int | None, int | None, str]:
 
 def _removed(ad: Ad) -> tuple[State, int | None, int | None, str]:
     why, held = text(ad, "RemoveReason"), number(ad, "HoldReasonCode") or number(ad, "LastHoldReasonCode")
+    detail = number(ad, "HoldReasonSubCode") or number(ad, "LastHoldReasonSubCode")
     if "PeriodicRemove" in why or "PERIODIC_REMOVE" in why:
         limit, began, ended = number(ad, "JidoTime"), _began(ad), instant(ad, "EnteredCurrentStatus")
-        if held == OUT_OF_RESOURCES:
+        if held == OUT_OF_RESOURCES or (held in BY_RULE and detail == MEMORY):
             return State.OUT_OF_MEMORY, None, None, text(ad, "LastHoldReason") or "more memory than it asked for"
         if held in TOO_LONG or (limit and began and ended and ended - began >= limit):
             return State.TIMED_OUT, None, None, f"the time limit of {limit} s" if limit else "a time limit"

@@ -35,6 +35,7 @@ class Pbs(Engine):
                 "pbsdsh carries neither the job's environment nor its signals to the other nodes; "
                 "mpirun in the command does, with --launch none"
             ),
+            warning=no("not all of its versions can send a signal before a limit"),
             interactive=no(
                 "qsub -I gives a login shell, and takes a command in Torque only: type it on the login node"
             ),

@@ -110,6 +110,10 @@ def _slots(node: Node) -> Iterator[str]:
     yield "SLOTS_CONNECTED_TO_CONSOLE = 0"
     yield "SLOTS_CONNECTED_TO_KEYBOARD = 0"
     yield f"START = {'False' if node.out else 'True'}"
+    # Nothing but the starter's own count enforces memory here: a twin has no cgroups of its own.
+    yield "use policy:hold_if_memory_exceeded"
+    yield "STARTER_UPDATE_INTERVAL = 5"
+    yield "STARTER_INITIAL_UPDATE_INTERVAL = 2"
     if node.features:
         yield from (f"{feature} = True" for feature in node.features)
         yield f"STARTD_ATTRS = $(STARTD_ATTRS) {' '.join(node.features)}"
