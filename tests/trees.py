@@ -1,4 +1,4 @@
-"""Trees of newer Debians, made by ``scripts/setup dev``: a test that needs one is skipped where there is none."""
+"""Trees of Debian, made by ``scripts/setup dev``: a test that needs one is skipped where there is none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 # Debian's releases with another Slurm than this machine's may be; scripts/trees.sh names them too.
 RELEASES = ("trixie", "forky")
+# Made of a release for a scheduler that this machine's own may lack.
+HTCONDOR = "htcondor"
 # Read once: a test has a home of its own.
 _CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 _TREES = os.environ.get("JIDO_TREES", f"{_CACHE}/jido/trees")
@@ -32,6 +34,14 @@ def trees(group: str) -> list[Any]:
         ]
         found.append(pytest.param(str(folder), id=release, marks=marks))
     return found
+
+
+def tree(name: str) -> str:
+    """A tree's folder, as ``twin up --root`` takes it; the test is skipped where it is not there."""
+    folder = Path(_TREES, name)
+    if not (_TREES and folder.is_dir()):
+        pytest.skip(f"no tree of {name}: {_why(folder)}")
+    return str(folder)
 
 
 def _why(folder: Path) -> str:

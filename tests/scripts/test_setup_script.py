@@ -173,6 +173,9 @@ TOYS = {
 }
 
 
+TREES = (*trees.RELEASES, trees.HTCONDOR)
+
+
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which everything but the trees is made."""
@@ -232,25 +235,26 @@ def test_trees_are_made_once_of_signed_packages_from_the_mirror_of_apt(debian: D
     two = [debian.start() for _ in range(2)]
     said = [process.communicate()[1] for process in two]
     assert [process.returncode for process in two] == [0, 0], said
-    assert debian.made == sorted(trees.RELEASES)
+    assert debian.made == sorted(TREES)
     made = debian.did("debootstrap")
-    assert [line.split(str(debian.trees))[0].split()[-1] for line in made] == list(trees.RELEASES)
+    assert [line.split(str(debian.trees))[0].split()[-1] for line in made] == [*trees.RELEASES, "trixie"]
     for line in made:
         assert "--force-check-gpg" in line
         assert " http://mirror.example/debian/ " in line
     assert re.search(r"making a tree of Debian trixie .* \d+ s\n  \S+ .*/trixie\n", "".join(said))
     assert debian.setup() == ""
-    assert len(debian.did("debootstrap")) == len(trees.RELEASES)
+    assert len(debian.did("debootstrap")) == len(TREES)
 
 
 def test_a_tree_that_could_not_be_made_is_not_there_and_the_reason_is_told_and_kept(debian: Debian) -> None:
     said = debian.setup(BROKEN="no way to the mirror")
-    assert debian.made == ["forky.why", "trixie.why"]
+    assert debian.made == ["forky.why", "htcondor.why", "trixie.why"]
     assert said.count("so tests on its Slurm are skipped: E: no way to the mirror\n") == 2
+    assert said.count("so tests on HTCondor are skipped: E: no way to the mirror\n") == 1
     assert (debian.trees / "trixie.why").read_text() == "E: no way to the mirror\n"
     (debian.trees / ".making-trixie" / "left").mkdir(parents=True)  # by one that was killed
     debian.setup()
-    assert debian.made == sorted(trees.RELEASES)
+    assert debian.made == sorted(TREES)
     assert debian.did("not from nothing") == []
 
 
@@ -265,7 +269,7 @@ def test_where_no_tree_can_be_made_one_line_says_why(debian: Debian, changed: di
     said = debian.setup(**changed)
     assert f"setup: no tree of Debian forky, so tests on its Slurm are skipped: {why}\n" in said
     assert debian.did("debootstrap") == []
-    assert debian.made == ["forky.why", "trixie.why"]
+    assert debian.made == ["forky.why", "htcondor.why", "trixie.why"]
 
 
 def test_whoever_wants_no_trees_gets_none(debian: Debian) -> None:

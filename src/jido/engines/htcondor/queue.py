@@ -10,7 +10,7 @@ from jido.engines.htcondor.ads import Ad, ads, instant, number, text
 from jido.engines.htcondor.states import raw, state
 from jido.engines.htcondor.trouble import down, missing
 from jido.model.command import Ask, Command, Reply
-from jido.model.job import Sighting
+from jido.model.job import Sighting, State
 
 ATTRIBUTES = (
     "ClusterId", "ProcId", "JobStatus", "JidoToken", "JidoTasks", "JidoTime", "JobBatchName", "Cmd", "Iwd", "QDate",
@@ -126,7 +126,7 @@ def _whole(ad: Ad, seen: Sighting) -> Sighting:
     if number(ad, "JidoTasks") is None:
         return seen
     # How the others stand, one task does not tell.
-    return Sighting(str(number(ad, "ClusterId")), seen.state, token=seen.token, submitted=seen.submitted)
+    return Sighting(str(number(ad, "ClusterId")), State.UNKNOWN, token=seen.token, submitted=seen.submitted)
 
 
 def _history(words: Iterable[str], since: float) -> Command:

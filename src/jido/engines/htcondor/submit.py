@@ -19,7 +19,7 @@ _NO = re.compile(
     r"Parse error in expression|Failed to parse command file|on Line \d+ of submit file|does not exist|"
     r"I don't know about the|would exceed MAX_JOBS_PER_SUBMISSION|Executable file|is not (?:a valid|valid)|"
     r"Invalid (?:value|expression|universe)|no 'queue' command|must be|denied|not allowed|"
-    r"SUBMIT_REQUIREMENT|Failed to create (?:proc|cluster)",
+    r"SUBMIT_REQUIREMENT|invalid attribute value|Failed to create (?:proc|cluster)",
     re.I,
 )
 _FULL = re.compile(r"would exceed MAX_JOBS_(?:PER_OWNER|SUBMITTED)", re.I)
@@ -35,6 +35,9 @@ def submit(spec: JobSpec, place: Placement) -> Ask[Submission]:
     """
     if place.after:
         raise InputError("HTCondor cannot be told to wait for a job", hint="jido waits for it: see `jido ps`")
+    if re.search(r"[\x00-\x1f\x7f]", place.folder):
+        # Recorded on 23.9.6: "Received invalid attribute value", and nothing is committed.
+        raise InputError(f"HTCondor takes no job from a folder with such a name: {place.folder!r}", hint="rename it")
     if place.at_most:
         raise InputError(
             "how many tasks run at the same time cannot be bounded in HTCondor",
@@ -69,7 +72,7 @@ def _submitted(reply: Reply, tasks: int) -> Submission:
     if "ERROR" in words and reply.code == 1:
         if _FULL.search(words):
             return Submission(refused=gist(words), hint="wait until some of your jobs have ended", later=True)
-        if _NO.search(words) and not _OPEN.search(words):
+        if _NO.search(words) and (not _OPEN.search(words) or "invalid attribute value" in words):
             return Submission(refused=gist(words), hint="`jido run --dry-run` shows what is handed over")
     return Submission(ambiguous=gist(words) or f"condor_submit ended with code {reply.code} and no id", hint=hint)
 

@@ -69,8 +69,9 @@ def _waiting(at: float, ad: Ad, analysis: str, *, remembered: bool) -> Waiting:
             reason = "MachinesReject: every machine's own rules turn this job away"
         elif counts.get("match but are", 0) + counts.get("are able", 0):
             able = counts.get("match but are", 0) + counts.get("are able", 0)
-            words = f"AllInUse: {able} of {machines} machines match ({seen.reason})"
-            reason = words if seen.reason else "NotLookedAtYet"
+            now = f", and none has now: {'; '.join(nothing)}" if nothing else ""
+            words = f"AllInUse: {able} of {machines} machines would do{now}"
+            reason = words if nothing or seen.reason else "NotLookedAtYet"
     limit = number(ad, "JidoTime")
     running = seen.state in (State.RUNNING, State.COMPLETING) and seen.started is not None
     return Waiting(
