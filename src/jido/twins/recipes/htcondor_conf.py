@@ -63,6 +63,9 @@ SCHEDD_INTERVAL = 5
 SCHEDD_MIN_INTERVAL = 1
 PERIODIC_EXPR_INTERVAL = 5
 MASTER_BACKOFF_CONSTANT = 1
+# Not in the spool, so that a test can take that away.
+SCHEDD_ADDRESS_FILE = $(LOG)/.schedd_address
+SCHEDD_DAEMON_AD_FILE = $(LOG)/.schedd_classad
 MASTER_BACKOFF_FACTOR = 1
 """
 
