@@ -50,8 +50,7 @@ class Capabilities(msgspec.Struct, frozen=True):
         shared_folder: The run folder is the same files on the login and the compute node.
         login_apart: Who logs in lands on another machine than jobs run on.
         interactive: A terminal on a compute node; see `Engine.shell`.
-        warning: It sends a job USR1 so many seconds before its time limit (`JobSpec.warn`); where it does not, the
-            job's own script has a clock for that.
+        warning: It sends a job USR1 `JobSpec.warn` seconds before its limit; else the job's own script does.
         control_plane: It has daemons of its own that may be down, and nodes and reservations that an administrator
             may change.
     """

@@ -97,8 +97,9 @@ class HTCondor:
     def nodes(self, stdout: str, spec: TwinSpec) -> tuple[NodeState, ...]:
         """Read the machines with the state of their first slot."""
         rows: dict[str, tuple[str, str]] = {}
+        names = {node.name for node in spec.nodes}
         for machine, state, activity, *_ in (line.split() for line in stdout.splitlines() if len(line.split()) > 2):
-            rows.setdefault(machine.partition(".")[0], (state, activity))
+            rows.setdefault(machine if machine in names else machine.partition(".")[0], (state, activity))
         out = {node.name: node.out for node in spec.nodes if node.out}
         return tuple(
             NodeState(

@@ -113,6 +113,8 @@ def _slots(node: Node) -> Iterator[str]:
     yield "SLOTS_CONNECTED_TO_CONSOLE = 0"
     yield "SLOTS_CONNECTED_TO_KEYBOARD = 0"
     yield f"START = {'False' if node.out else 'True'}"
+    # Without it a machine that takes no jobs is shown as if it did.
+    yield f"IS_OWNER = {'True' if node.out else 'False'}"
     # Nothing but the starter's own count enforces memory here: a twin has no cgroups of its own.
     yield "use policy:hold_if_memory_exceeded"
     yield "STARTER_UPDATE_INTERVAL = 5"
