@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.soban_pool import Pool, pool
+from tests.e2e.soban_pool import SOBAN, Pool, pool
 from tests.e2e.test_main_path import TRAIN
+from tests.trees import HTCONDOR, tree
+
+from jido.api.fidelity import differences
+from jido.model.document import map_from_yaml
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("soban")]
 
@@ -169,3 +173,20 @@ def test_a_sweep_is_one_cluster_of_processes(soban: Pool) -> None:
     soban.types("wait", str(run["number"]), code=10)
     tasks = soban.json("tasks", str(run["number"]))["tasks"]
     assert [(task["state"], task["code"]) for task in tasks] == [("done", 0), ("done", 0), ("failed", 1)]
+
+
+def test_a_probe_brings_back_the_map_that_the_twin_was_made_of(soban: Pool, tmp_path: Path) -> None:
+    first = tmp_path / "probed.yaml"
+    first.write_text(soban.types("show", "soban", "--json").stdout)
+    made_of = map_from_yaml(SOBAN.read_text("utf-8"))
+    # What people name on machines, HTCondor keeps among a hundred attributes of its own.
+    assert [change.path for change in differences(made_of, map_from_yaml(first.read_text()))] == [
+        "instance.nodes.soban-g1.features"
+    ]
+    soban.types("twin", "up", str(first), "--as", "again", "--root", tree(HTCONDOR))
+    try:
+        soban.types("probe", "again")
+        again = map_from_yaml(soban.types("show", "again", "--json").stdout)
+        assert differences(map_from_yaml(first.read_text()), again) == []
+    finally:
+        soban.types("twin", "down", "again")

@@ -45,12 +45,14 @@ class TestHTCondor(EngineContract):
             1, "", "\nERROR: Failed to create proc\nNumber of submitted jobs would exceed MAX_JOBS_PER_SUBMISSION\n"
         ),
         "no such universe": Said(1, "", "ERROR: I don't know about the 'nonsense' universe.\n"),
+        "a rule of the site": Said(1, "", f"{_COMMIT}ERROR: Ask for less than 5000 MB, please\n"),
         "a newline in a path": Said(
             1, "", f"{_COMMIT}ERROR: Received invalid attribute value '\"/data/a\nb\"' for job 14.-1; ignoring\n"
         ),
     }
     ambiguous = {
         "not committed, who knows": Said(1, "", _COMMIT),
+        "lost in the commit": Said(1, "", f"{_COMMIT}ERROR: CEDAR:6005:Failed to read\n"),
         "no id": Said(0, "Submitting job(s)\n"),
         "another one's id": Said(0, "20.0 - 21.0\n"),
         "taken, and then an error": Said(1, "20.0 - 20.0\n", "ERROR: something else"),

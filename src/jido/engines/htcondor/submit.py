@@ -19,12 +19,16 @@ _NO = re.compile(
     r"Parse error in expression|Failed to parse command file|on Line \d+ of submit file|does not exist|"
     r"I don't know about the|would exceed MAX_JOBS_PER_SUBMISSION|Executable file|is not (?:a valid|valid)|"
     r"Invalid (?:value|expression|universe)|no 'queue' command|must be|denied|not allowed|"
-    r"SUBMIT_REQUIREMENT|invalid attribute value|Failed to create (?:proc|cluster)",
+    r"Failed to create (?:proc|cluster)",
     re.I,
 )
+# The schedd's own answer to the commit: a rule of the site (SUBMIT_REQUIREMENT), a value that it does not take. One
+# whose disk is full, or that was lost in the middle, gives none.
+_BY_RULE = re.compile(r"Failed to commit job submission into the queue\.\s*\nERROR: (?P<why>.+)", re.S)
 _FULL = re.compile(r"would exceed MAX_JOBS_(?:PER_OWNER|SUBMITTED)", re.I)
-# The disk of the queue is full, or it was lost in the middle: neither says what became of the job.
-_OPEN = re.compile(r"No space left|disk full|Failed to (?:commit|send)|timed? ?out|Read failure", re.I)
+_OPEN = re.compile(
+    r"No space left|disk full|Failed to (?:commit|send|read)|timed? ?out|Read failure|CEDAR:|SECMAN:|errno", re.I
+)
 
 
 def submit(spec: JobSpec, place: Placement) -> Ask[Submission]:
@@ -72,8 +76,10 @@ def _submitted(reply: Reply, tasks: int) -> Submission:
     if "ERROR" in words and reply.code == 1:
         if _FULL.search(words):
             return Submission(refused=gist(words), hint="wait until some of your jobs have ended", later=True)
-        if _NO.search(words) and (not _OPEN.search(words) or "invalid attribute value" in words):
-            return Submission(refused=gist(words), hint="`jido run --dry-run` shows what is handed over")
+        rule = _BY_RULE.search(words)
+        why = rule["why"] if rule else words
+        if (rule or _NO.search(words)) and not _OPEN.search(why):
+            return Submission(refused=gist(why), hint="`jido run --dry-run` shows what is handed over")
     return Submission(ambiguous=gist(words) or f"condor_submit ended with code {reply.code} and no id", hint=hint)
 
 
