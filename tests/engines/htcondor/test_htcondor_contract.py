@@ -108,6 +108,7 @@ class TestHTCondor(EngineContract):
             broken[look] = Finding(1, b"", b"Error: communication error\n")
         found = self.engine.inventory(broken, 1e9)
         assert (found.present, found.nodes, found.now.nodes.state) == (True, (), "unknown")
+        assert found.scheduling.control.controllers.value == {"schedd": "up", "collector": "down"}
 
     def test_a_held_job_says_why_and_one_that_is_spooled_is_no_error(self) -> None:
         ask = self.engine.status(["31.0", "33.1"])

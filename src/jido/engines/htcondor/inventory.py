@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from jido.engines.base import Inventory
 from jido.engines.htcondor.ads import Ad, ads, flag, number, text
 from jido.engines.htcondor.queue import MINE, sighting
 from jido.model.bundle import MISSING, Finding, Part
 from jido.model.facts import Fact, absent, known, unknown
-from jido.model.limits import Access
+from jido.model.limits import Access, ControlPlane
 from jido.model.map import Gpu, NodeGroup, NodeNow, Now, Partition, QueuedJob, Scheduling
 from jido.model.nodeset import NodeSet
 
@@ -66,12 +67,31 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         partitions=partitions,
         settings=settings,
         access=access,
+        accounting=absent("htcondor/version"),
+        qos=absent("htcondor/version"),
+        control=_control(findings),
     )
     groups = _groups(slots) if slots else ()
     machines = sum(len(NodeSet(group.names)) for group in groups)
     evidence = f"HTCondor {match[1]} serves a pool of {machines} machines" if groups else ""
     evidence = evidence or f"HTCondor {match[1]} is installed; its pool told of no machines"
     return Inventory(bool(slots) or _answers(findings), evidence, ("htc",), groups, scheduling, now(findings, at))
+
+
+def _control(findings: Mapping[str, Finding]) -> ControlPlane:
+    """Whether the two daemons that a user meets answer."""
+    found = {}
+    for name, look in (("schedd", "htcondor/mine"), ("collector", "htcondor/pool")):
+        seen = findings.get(look, _UNSEEN)
+        if seen.ok and _read(findings, look) is not None:
+            found[name] = "up"
+        elif seen.code not in (None, 0, MISSING):
+            found[name] = "down"
+    none: Fact[Any] = absent("htcondor/version")
+    if not found:
+        unseen: Fact[dict[str, str]] = unknown("neither queue nor pool was asked", "condor_q", "htcondor/mine")
+        return ControlPlane(controllers=unseen, accounting=none, reservations=none)
+    return ControlPlane(known(found, "htcondor/mine"), none, none)
 
 
 def _answers(findings: Mapping[str, Finding]) -> bool:
