@@ -116,7 +116,9 @@ def _start_on(
         starting.give_up()
         if record is None and ground.plain:
             _remove_short(ground.short)
-    nodes, running = _wait(ground, recipe, until)
+    # The last of its machine's daemons: the others are what it stands on.
+    scheduler = [row.name for row in parts.daemons if row.machine == CONTROL and not row.once][-1]
+    nodes, running = _wait(ground, recipe, until, scheduler)
     if lacks := keeping.ask(folder, "state")["no_disks"]:
         # The keeper found out only now.
         note = f"volumes have the size, and the speed, of this machine's disk: {lacks}"
@@ -269,7 +271,9 @@ def _plan(ground: Ground, parts: Parts, token: str) -> dict[str, Any]:
     }
 
 
-def _wait(ground: Ground, recipe: Recipe, until: float) -> tuple[tuple[NodeState, ...], dict[str, int]]:
+def _wait(
+    ground: Ground, recipe: Recipe, until: float, scheduler: str
+) -> tuple[tuple[NodeState, ...], dict[str, int]]:
     """Wait until all daemons run, all nodes are ready and sshd has said who it is."""
     wanted = {node.name for node in ground.spec.nodes}
     folder = ground.folder
@@ -295,9 +299,7 @@ def _wait(ground: Ground, recipe: Recipe, until: float) -> tuple[tuple[NodeState
                 return nodes, answer["running"]
         if time.monotonic() > until:
             late = deaf or sorted(wanted - ready) or ["sshd"]
-            # A scheduler that does not answer in time says why itself.
-            first = next((name for name in deaf if name in answer["running"]), next(iter(answer["running"]), ""))
-            raise _failed(folder, first, "not ready in time: " + ", ".join(late))
+            raise _failed(folder, scheduler, "not ready in time: " + ", ".join(late))
         time.sleep(_LOOK_EVERY)
 
 

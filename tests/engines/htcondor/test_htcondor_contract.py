@@ -147,6 +147,12 @@ class TestHTCondor(EngineContract):
         with pytest.raises(SchedulerDown):
             ask.parse(Said(1, said("find.txt"), "condor_history: broken").to(ask.command))
 
+    def test_where_no_history_is_kept_nothing_is_remembered(self) -> None:
+        ask = self.engine.history(["5.0"], 0.0)
+        assert ask is not None
+        none = "Error: configuration key HISTORY is unset.\n\nExtra Info: The variable HISTORY is not defined in ..."
+        assert ask.parse(Said(1, "[\n", none).to(ask.command)) == {}
+
     def test_why_it_waits_is_htcondors_own_analysis(self) -> None:
         never = self._seen("why-a2.txt")
         assert never.reason == "NoMachineMatches: TARGET.Cpus >= RequestCpus"

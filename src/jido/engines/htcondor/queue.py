@@ -28,10 +28,12 @@ _BREAK = "jido: history"
 _FIND = f"""\
 {MINE} || exit
 printf '\\n%s\\n' '{_BREAK}'
-said=$(condor_history {_WANTED} -constraint "$1" 2>&1) && {{ printf '%s\\n' "$said"; exit; }}
-case $said in *"No history file"*|*"not defined"*|*"undefined"*) exit 0;; esac
-printf '%s\\n' "$said" >&2; exit 1
+said=$(condor_history {_WANTED} -constraint "$1") && {{ printf '%s\\n' "$said"; exit; }}
+case $(condor_config_val HISTORY 2>&1) in "Not defined"*) exit 0;; esac
+exit 1
 """
+# What condor_history says where none is kept.
+_NONE_KEPT = "HISTORY is not defined"
 _ID = re.compile(r"\d{1,9}\.\d{1,9}")
 _CLUSTER = re.compile(r"\d{1,9}")
 _WEEK = 7 * 86400
@@ -152,6 +154,8 @@ def history(ids: Sequence[str], since: float) -> Ask[dict[str, tuple[Sighting, .
 
 
 def _past(reply: Reply, since: float) -> list[Sighting]:
+    if reply.code == 1 and _NONE_KEPT in reply.complaint:
+        return []
     seen = [sighting(ad, remembered=True) for ad in rows(reply)]
     return [one for one in seen if one.submitted is None or one.submitted >= since]
 

@@ -58,7 +58,7 @@ class HTCondor:
                 Daemon(
                     f"condor_master@{role}",
                     role,
-                    ("condor_master", "-f"),
+                    ("condor_master", "-f", "-t"),
                     after,
                     port if role == CONTROL else 0,
                     env={"CONDOR_CONFIG": "/etc/condor/condor_config"},
