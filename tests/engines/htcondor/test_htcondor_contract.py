@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -101,6 +102,20 @@ class TestHTCondor(EngineContract):
         assert not self.engine.capabilities(found.scheduling).shared_folder.can
         with pytest.raises(Refused, match="no machine shares files"):
             self.engine.plan(self.spec, Map(name="soban", scheduling=found.scheduling))
+
+    def test_a_machine_apart_from_the_others_is_in_the_map_and_no_place_for_jobs(self) -> None:
+        slots = json.loads(self.looks["htcondor/slots"].stdout)
+        for row in slots:
+            row["FileSystemDomain"] = "alone" if row["Machine"] == "soban-c1" else row["FileSystemDomain"]
+        slots.append({**slots[0], "Machine": "[[[1-9999999999] $(x)"})
+        looks = {**self.looks, "htcondor/slots": Said(0, json.dumps(slots))}
+        found = self.engine.inventory({name: one.finding() for name, one in looks.items()}, 1e9)
+        [pool] = found.scheduling.partitions.value or ()
+        assert pool.nodes == "soban-g[1-2]"
+        assert {row.names for row in found.nodes} == {"soban-c1", "soban-g1", "soban-g2"}
+        map_ = Map(name="soban", instance=Instance(nodes=found.nodes), scheduling=found.scheduling)
+        with pytest.raises(Refused, match="32 CPUs"):
+            self.engine.plan(JobSpec("x", ("true",), Resources(cpus=32)), map_)
 
     def test_a_pool_that_does_not_answer_is_unknown_and_its_access_point_still_there(self) -> None:
         broken = {name: one.finding() for name, one in self.looks.items()}

@@ -56,7 +56,7 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     match = re.search(r"CondorVersion: (\d+\.\d+\.\d+)", seen.text) if seen.ok else None
     if match is None:
         return Inventory(present=False, scheduling=Scheduling(engine=_without(seen)))
-    slots = _read(findings, "htcondor/slots")
+    slots = [ad for _, rows in _machines(_read(findings, "htcondor/slots") or []) for ad in rows]
     pool = _pool(findings)
     settings = _settings(findings)
     partitions, access = _partition(pool, slots, settings)
@@ -71,7 +71,7 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
         qos=absent("htcondor/version"),
         control=_control(findings),
     )
-    groups = _groups(slots) if slots else ()
+    groups = _groups(slots)
     machines = sum(len(NodeSet(group.names)) for group in groups)
     evidence = f"HTCondor {match[1]} serves a pool of {machines} machines" if groups else ""
     evidence = evidence or f"HTCondor {match[1]} is installed; its pool told of no machines"
@@ -111,12 +111,12 @@ def _without(seen: Finding) -> Fact[str]:
 
 def now(findings: Mapping[str, Finding], at: float) -> Now:
     """See `Engine.now`."""
-    slots = _read(findings, "htcondor/slots")
+    slots = _read(findings, "htcondor/slots") or []
     nodes: Fact[tuple[NodeNow, ...]] = unknown(
         "condor_status told of no machines", settle="condor_status", by="htcondor/slots"
     )
-    if slots:
-        nodes = known(tuple(_now(name, rows) for name, rows in _machines(slots)), "htcondor/slots")
+    if rows_ := tuple(_now(name, rows) for name, rows in _machines(slots)):
+        nodes = known(rows_, "htcondor/slots")
     jobs = _read(findings, "htcondor/mine")
     queue: Fact[tuple[QueuedJob, ...]] = unknown("condor_q did not answer", settle="condor_q", by="htcondor/mine")
     if jobs is not None:
@@ -147,7 +147,7 @@ def _settings(findings: Mapping[str, Finding]) -> Fact[dict[str, str]]:
 
 
 def _partition(
-    pool: Fact[str], slots: list[Ad] | None, settings: Fact[dict[str, str]]
+    pool: Fact[str], slots: list[Ad], settings: Fact[dict[str, str]]
 ) -> tuple[Fact[tuple[Partition, ...]], Fact[tuple[Access, ...]]]:
     """The pool as the one partition there is, and whether its machines are mine to use."""
     if not slots or pool.value is None:
@@ -156,23 +156,23 @@ def _partition(
             unknown(why, settle="condor_status", by="htcondor/slots"),
             unknown(why, settle="condor_status", by="htcondor/slots"),
         )
-    names = str(NodeSet(sorted({text(ad, "Machine") for ad in slots} - {""})))
-    one = Partition(name=pool.value, nodes=names, default=True, by="htcondor/slots")
-    mine = (settings.value or {}).get("FILESYSTEM_DOMAIN", "")
-    domains = {text(ad, "FileSystemDomain") for ad in slots}
-    if mine and mine.lower() not in {domain.lower() for domain in domains}:
-        words = f"no machine shares files with the access point (FileSystemDomain {mine})"
-        return known((one,), "htcondor/slots"), known(
-            (Access(pool.value, "no access", "declared", words),), "htcondor/slots"
-        )
+    mine = (settings.value or {}).get("FILESYSTEM_DOMAIN", "").lower()
+    domains = {name: text(rows[0], "FileSystemDomain").lower() for name, rows in _machines(slots)}
+    shared = [name for name, domain in domains.items() if not mine or domain == mine]
+    # Where none shares files with the access point, the pool is shown whole, and closed.
+    names = str(NodeSet(sorted(shared or domains)))
     verdict = Access(pool.value, "open", "declared")
+    if not shared:
+        words = f"no machine shares files with the access point (FileSystemDomain {mine})"
+        verdict = Access(pool.value, "no access", "declared", words)
+    one = Partition(name=pool.value, nodes=names, default=True, by="htcondor/slots")
     return known((one,), "htcondor/slots"), known((verdict,), "htcondor/slots")
 
 
 def _machines(slots: list[Ad]) -> Iterator[tuple[str, list[Ad]]]:
     found: dict[str, list[Ad]] = {}
     for ad in slots:
-        if machine := text(ad, "Machine"):
+        if re.fullmatch(r"[A-Za-z0-9][\w.-]*", machine := text(ad, "Machine")):
             found.setdefault(machine, []).append(ad)
     yield from found.items()
 

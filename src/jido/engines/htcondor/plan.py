@@ -10,6 +10,7 @@ from jido.errors import Refused, nearest
 from jido.model.batch import Objection
 from jido.model.job import JobSpec, Resources
 from jido.model.map import Map, NodeGroup
+from jido.model.nodeset import NodeSet
 from jido.model.units import human_size
 
 _HOME = "htcondor/slots"
@@ -46,7 +47,14 @@ def _of_pool(want: Resources, map_: Map) -> Iterator[Objection]:
 
 
 def _of_machines(want: Resources, map_: Map) -> Iterator[Objection]:
-    groups = [one for one in map_.instance.nodes if one.role == "compute" and one.by == _HOME]
+    pool = [one for one in map_.scheduling.partitions.value or () if one.by == _HOME]
+    mine = NodeSet(pool[0].nodes) if pool else None
+    groups = [
+        one
+        for one in map_.instance.nodes
+        # Machines that share no files with the access point are no place for its jobs.
+        if one.role == "compute" and one.by == _HOME and (mine is None or NodeSet(one.names) & mine)
+    ]
     if groups and want.nodes > 1:
         yield Objection("nodes", "a job of HTCondor runs on one machine", "leave --nodes out")
     elif groups and not any(_holds(one, want) for one in groups):
