@@ -154,9 +154,11 @@ def test_a_job_is_warned_before_its_limit_and_goes_on_in_another_attempt(soban: 
 
 
 def test_a_chain_is_kept_by_jido(soban: Pool) -> None:
-    first = soban.submit("--", "sh", "-c", "sleep 2; exit 3")["number"]
+    gate = "/data/student/gate-chain"
+    first = soban.submit("--", "sh", "-c", f"until [ -e {gate} ]; do sleep 0.1; done; exit 3")["number"]
     second = soban.submit("--after", str(first), "--", "true")["number"]
     third = soban.submit("--after", f"{first}:any", "--", "echo", "third")["number"]
+    soban.says(f"touch {gate}")
     soban.types("wait", str(first), str(second), str(third), code=10)
     assert soban.run(second)["state"] == "dependency never satisfied"
     assert soban.types("logs", str(third)).stdout == "third\n"
