@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from twin_site import TwinSite, spec, twin_site
 
+from jido import registry
 from jido.engines.process import Process
 from jido.engines.slurm import Slurm
 from jido.errors import InputError, Refused
@@ -281,3 +282,11 @@ class TestOnThisMachine:
     def test_a_failure_is_no_reason_to_begin_anew(self, tmp_path: Path) -> None:
         _, run, _ = self.start(tmp_path, "sh", "-c", "exit 3", resources=Resources(time=60), warn=10, resume=5)
         assert (run.state, run.code) == (State.FAILED, 3)
+
+
+@pytest.mark.parametrize(("engine", "after"), [("slurm", 0), ("process", 0), ("pbs", 480), ("htcondor", 480)])
+def test_a_job_warns_itself_where_its_scheduler_does_not(engine: str, after: int) -> None:
+    warned = JobSpec("x", ("true",), Resources(time=600), warn=120)
+    speaks = registry.load("engine", engine)()
+    assert resuming.own_clock(warned, speaks) == after
+    assert resuming.own_clock(msgspec.structs.replace(warned, resources=Resources()), speaks) == 0
