@@ -207,9 +207,9 @@ echo done
 """
 )
 
-# What came of a stream that was cut: its sizes say which files are whole. They are taken over one by one: a tar that is
-# still at work, after a cut, has its folder open whatever its name is now, and what it makes from here on, which may be
-# older than what the next push brings, must not come to stand there.
+# What came of a stream that was cut: its sizes say which files are whole. They are taken over one by one: a tar that
+# is still at work, after a cut, has its folder open whatever its name is now, and what it makes from here on, which
+# may be older than what the next push brings, must not come to stand there.
 _LEFT = (
     _HEAD
     + _BRING
