@@ -1,14 +1,15 @@
-# Part of scripts/setup (its words: say, step, as_root, log). Trees of Debian, for twins of newer Slurms and of what
-# this machine's own release lacks:
+# Part of scripts/setup (its words: say, step, as_root, log). Trees of Debian, for twins of older and newer Slurms and
+# of what this machine's own release lacks:
 #
-#   trixie  Debian 13, Slurm 24.11       forky  Debian 14, Slurm 26.05       htcondor  Debian 13, HTCondor 23.9
+#   bullseye  Debian 11, Slurm 20.11     trixie    Debian 13, Slurm 24.11
+#   forky     Debian 14, Slurm 26.05     htcondor  Debian 13, HTCondor 23.9
 #
 # They lie in $JIDO_TREES, else in ~/.cache/jido/trees (XDG_CACHE_HOME is honoured), for all checkouts; with an empty
 # JIDO_TREES there are none. A tree stands under its name only when it is whole. Why one cannot be had is kept beside it,
 # in NAME.why, where tests that are skipped find it. `sudo rm -rf` takes a tree away; the next set-up makes it anew.
 # shellcheck shell=bash disable=SC2154  # as_root and log are set-up's
 
-readonly all_trees='trixie forky htcondor'
+readonly all_trees='bullseye trixie forky htcondor'
 readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # What jobs need in a twin.
 readonly common_packages='openssh-server openssh-client python3-venv rsync procps iproute2'

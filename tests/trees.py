@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 # Debian's releases with another Slurm than this machine's may be; scripts/trees.sh names them too.
-RELEASES = ("trixie", "forky")
+RELEASES = ("bullseye", "trixie", "forky")
 # Made of a release for a scheduler that this machine's own may lack.
 HTCONDOR = "htcondor"
 # Read once: a test has a home of its own.
