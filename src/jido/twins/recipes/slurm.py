@@ -1,5 +1,4 @@
-"""Slurm's twin: munged, slurmctld and one slurmd per node. Verified on Slurm 20.11.4, 22.05.8, 24.11.5 and
-26.05.5."""
+"""Slurm's twin: munged, slurmctld and one slurmd per node. Verified on Slurm 20.11.4, 22.05.8, 24.11.5, 26.05.5."""
 
 from __future__ import annotations
 
