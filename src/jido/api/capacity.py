@@ -80,11 +80,13 @@ class Look(msgspec.Struct, frozen=True):
         name: The cluster.
         map: Its map with that look.
         problem: Why it could not be looked at now; empty when it could, or need not be.
+        error: The same as an error; None where there is none, or the engine has no quick look.
     """
 
     name: str
     map: Map
     problem: str = ""
+    error: JidoError | None = None
 
 
 def look_again(names: Sequence[str], *, fresh: bool = False) -> list[Look]:
@@ -114,22 +116,22 @@ def newest_look(name: str) -> Map:
     return _with(maps.need(name), maps.latest_now(name))
 
 
-def _engine(name: str) -> Engine | str:
+def _engine(name: str) -> Engine | JidoError:
     """What runs jobs there, or why that is not known."""
     try:
         return Cluster(name).engine
     except JidoError as error:
-        return _words(error)
+        return error
 
 
-def _answer(name: str, engine: Engine | str) -> Now | str:
+def _answer(name: str, engine: Engine | JidoError) -> Now | JidoError | str:
     """Nodes and queue now, or why they could not be looked at."""
-    if isinstance(engine, str):
+    if isinstance(engine, JidoError):
         return engine
     try:
         now = _now(engine, Cluster(name).transport)
     except JidoError as error:
-        return _words(error)
+        return error
     if now is None:
         return f"{engine.title} has no quick look at its nodes; `jido probe {name}` maps them anew"
     return now if now.nodes.is_known else now.nodes.why or "its nodes were not told"
@@ -139,10 +141,12 @@ def _words(error: JidoError) -> str:
     return error.what + (f": {error.cause}" if error.cause else "")
 
 
-def _looked(name: str, map_: Map, answer: Now | str | None) -> Look:
+def _looked(name: str, map_: Map, answer: Now | JidoError | str | None) -> Look:
     if isinstance(answer, Now):
         maps.save_now(name, answer)
         return Look(name, _with(map_, answer))
+    if isinstance(answer, JidoError):
+        return Look(name, map_, _words(answer), answer)
     return Look(name, map_, answer or "")
 
 
@@ -185,16 +189,17 @@ def gpus(names: Sequence[str] = (), *, fresh: bool = False, wanted: Request | No
     Raises:
         NotFound: A named cluster is not there or was never probed.
     """
+    return [gpus_of(look, wanted) for look in look_again(names or mapped(), fresh=fresh)]
+
+
+def gpus_of(look: Look, wanted: Request | None = None) -> Gpus:
+    """What a look says of GPUs; see `gpus`."""
     how = wanted or Request()
     cpus, memory = how.cpus_per_gpu or LEAST_CPUS, how.memory_per_gpu or LEAST_MEMORY
-
-    def of(look: Look) -> Gpus:
-        found = usable(look.map, cpus=cpus, memory=memory)
-        kinds = together(look.map, found, cpus=cpus, memory=memory)
-        ahead = tuple(_ahead(window, look.map) for window in windows(look.map))
-        return Gpus(look.name, look.map.now.at, tuple(kinds), tuple(found), look.problem, ahead)
-
-    return [of(look) for look in look_again(names or mapped(), fresh=fresh)]
+    found = usable(look.map, cpus=cpus, memory=memory)
+    kinds = together(look.map, found, cpus=cpus, memory=memory)
+    ahead = tuple(_ahead(window, look.map) for window in windows(look.map))
+    return Gpus(look.name, look.map.now.at, tuple(kinds), tuple(found), look.problem, ahead)
 
 
 def _ahead(window: Window, map_: Map) -> str:

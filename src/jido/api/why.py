@@ -196,14 +196,14 @@ def _after(run: Run) -> Iterator[Other]:
         )
 
 
-def short(engine: str, reason: str) -> str:
-    """A reason in a few plain English words; empty where it is not known, or nothing is told yet."""
+def short(engine: str, reason: str, lang: str = "en") -> str:
+    """A reason in a few plain words; empty where it is not known, or nothing is told yet."""
     try:
         meaning = Cluster.engine_named(engine).meaning(reason)
     except JidoError:
         # The plug-in it ran under is gone.
         return ""
-    return meaning.short["en"] if meaning is not None and meaning.kind != "none" else ""
+    return meaning.short[lang] if meaning is not None and meaning.kind != "none" else ""
 
 
 def reasons(lang: str = "") -> str:

@@ -35,7 +35,8 @@ from mcp.types import (
 from mcp.types import Tool as Offered
 
 from jido import __version__
-from jido.assistant import ready, short
+from jido.api import ready
+from jido.assistant import short
 from jido.assistant.bound import WINDOW, Bound, UsedUp
 from jido.assistant.table import TOOLS
 from jido.assistant.tool import Call, Given, Tool, schema
@@ -59,7 +60,7 @@ def serve(given: Given) -> None:
     """
     # The SDK tells of each request at this level and below; what goes wrong is told.
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    ready.make_ready()
+    ready.make_ready(tool.takes for tool in TOOLS.values())
     # Python would wait for the thread that reads stdin, which a terminal does not close at Ctrl-C.
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
     anyio.run(_serve, given)

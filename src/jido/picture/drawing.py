@@ -8,7 +8,7 @@ from jido.api.capacity import newest_look
 from jido.api.comparing import compare
 from jido.api.explaining import Source, source
 from jido.explain.speech import Speech, language
-from jido.picture.page import comparison, page
+from jido.picture.page import comparison, page, viewpoints
 from jido.picture.scene import scene
 
 
@@ -27,6 +27,13 @@ def draw_page(name: str, *, lang: str = "") -> str:
     speech = Speech(language(lang, os.environ))
     from_ = _newest(name)
     return page(scene(from_.map, speech, origin=from_.origin), speech)
+
+
+def draw_viewpoints(name: str, *, lang: str = "") -> str:
+    """One cluster as four sections for a larger page of HTML; arguments and errors as of `draw_page`."""
+    speech = Speech(language(lang, os.environ))
+    from_ = _newest(name)
+    return viewpoints(scene(from_.map, speech, origin=from_.origin), speech)
 
 
 def draw_poster(name: str, *, lang: str = "") -> str:

@@ -24,6 +24,18 @@ def page(scene: Scene, speech: Speech) -> str:
     return _templates().get_template("cluster.html.jinja").render(scene=scene, t=Words(speech), lang=speech.lang)
 
 
+def viewpoints(scene: Scene, speech: Speech) -> str:
+    """One cluster as four sections of a larger page, which has the styles of `styles`: no whole document."""
+    return _templates().get_template("viewpoints.html.jinja").render(scene=scene, t=Words(speech), lang=speech.lang)
+
+
+def styles() -> str:
+    """The style sheet of all pages."""
+    from importlib import resources
+
+    return (resources.files("jido.picture") / "templates" / "page.css").read_text("utf-8")
+
+
 def comparison(done: Comparison, scenes: tuple[Scene, Scene], speech: Speech) -> str:
     """Two clusters as one page."""
     sections: dict[str, list[Any]] = {}

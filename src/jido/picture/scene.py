@@ -72,6 +72,8 @@ class Scene(msgspec.Struct, frozen=True):
         purpose: What it is for.
         origin: Where the map is from, where that is no probe.
         moment: When it stood so; empty where nobody looked.
+        kinds: What type of cluster it is: each type's word and what that means.
+        evidence: What that was seen by.
         figures: Large numbers at the head: number and what it counts.
         you: The first station.
         logins: The login nodes.
@@ -89,6 +91,8 @@ class Scene(msgspec.Struct, frozen=True):
     purpose: str
     origin: str
     moment: str
+    kinds: tuple[tuple[str, str], ...]
+    evidence: tuple[str, ...]
     figures: tuple[tuple[str, str], ...]
     you: tuple[Said, ...]
     logins: tuple[tuple[str, tuple[Said, ...]], ...]
@@ -123,6 +127,8 @@ def scene(map_: Map, speech: Speech, *, origin: str = "probe", name: str = "") -
         purpose=map_.purpose,
         origin=_origin(map_, from_ if not map_.now.at else "", speech),
         moment=words("as_of", moment=moment) if moment else "",
+        kinds=tuple((kind, speech.say(f"type.{kind}")) for kind in map_.type.value.value or ()),
+        evidence=map_.type.evidence,
         figures=_figures(map_, pools, words, looked=bool(machines) and map_.now.nodes.is_known),
         you=_you(map_, words),
         logins=tuple((host.name, _login(host, map_, words)) for host in map_.instance.login),

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import jido
-from jido.assistant import ready
+from jido.api import ready
 from jido.transfer import files
 
 # Names that stand for a type which has another: an alias, a field of jido.toml, the arguments of a tool.

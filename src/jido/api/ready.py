@@ -5,11 +5,11 @@ msgspec (0.22.0) makes a type ready at its first use, and a second thread that f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from jido.assistant.table import TOOLS
 from jido.capacity import abilities
 from jido.config import hooks, notes
 from jido.jobs.elsewhere import Origin
@@ -44,9 +44,9 @@ KINDS: tuple[Any, ...] = (
 )
 
 
-def make_ready() -> None:
-    """Make every type ready that a tool may come to read."""
-    for kind in (*KINDS, *(tool.takes for tool in TOOLS.values())):
+def make_ready(more: Iterable[Any] = ()) -> None:
+    """Make every type ready that jido may come to read, and more of the caller's own."""
+    for kind in (*KINDS, *more):
         msgspec.json.Decoder(kind, dec_hook=_never)
 
 
