@@ -55,7 +55,7 @@ class Peek:
 
         Raises:
             TransportError: The cluster was not reached.
-            CommandFailed: The files could not be read there.
+            JidoError: The files could not be read there; the next look may.
         """
         path = peeking.log_of(run, self._task)
         self._at.setdefault(path, -1)

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
         "compare": ("compare", "compare", "two clusters side by side, and what that means for a job"),
         "explain": ("explain", "explain", "a cluster, a path on it or a word, in plain Korean or English"),
         "doctor": ("doctor", "doctor", "what is wrong there now, your jobs first"),
+        "dash": ("dash", "dash", "a page of your clusters and runs in the browser, live"),
         "note": ("note", "note", "tell what no command tells: backups, purges, rules of the house"),
     },
     "Projects": {

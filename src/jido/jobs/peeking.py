@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from jido.errors import CommandFailed
+from jido.errors import JidoError
 from jido.jobs.runs import Run
 from jido.model.command import Ask, Command, Reply
 from jido.model.workspace import Workspace
@@ -95,11 +95,11 @@ def _read(reply: Reply, paths: Sequence[str]) -> Peeped:
         head, _, rest = rest.partition(b"\n")
         numbers = head.split()
         if len(numbers) != 3 or not all(word.lstrip(b"-").isdigit() for word in numbers):
-            raise CommandFailed("the look at the run's files was cut short", transient=True)
+            raise JidoError("the look at the run's files was cut short", transient=True)
         size, start, count = map(int, numbers)
         if len(rest) < count:
             # It became shorter between the two moments; the next look finds that out.
-            raise CommandFailed("a file of the run became shorter while it was read", transient=True)
+            raise JidoError("a file of the run became shorter while it was read", transient=True)
         pieces[path], rest = Piece(size, start, rest[:count]), rest[count:]
     names = rest.split(b"\0")[:-1]
     return Peeped(pieces, tuple(name.decode("utf-8", "surrogateescape") for name in names))
