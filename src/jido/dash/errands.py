@@ -184,7 +184,7 @@ class Errands:
         for task in sweeps.tasks(run, most=_TASKS):
             row: dict[str, Any] = {"task": task.task, "values": list(task.values), "state": task.state.value}
             row |= {"started": task.started, "ended": task.ended, "code": task.code, "node": task.node}
-            row["mood"] = "good" if task.state.good else "bad" if task.state.ended else "open"
+            row["mood"] = seen.mood(task.state)
             row["figures"] = {key: value for key, value in sweeps.figures(task).items() if _short(value)}
             rows.append(row)
         self._board.put(f"tasks/{run.number}", {"names": names, "rows": rows})

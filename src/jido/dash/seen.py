@@ -29,6 +29,11 @@ def problem(error: JidoError | None) -> Row | None:
     return {"kind": type(error).__name__, "what": error.what, "cause": error.cause, "hint": error.hint}
 
 
+def mood(state: State) -> str:
+    """Whether a state is ``good``, ``bad`` or still ``open``."""
+    return "good" if state.good else "bad" if state.ended else "open"
+
+
 def run(one: Run, tags: Sequence[str], counts: Mapping[State, int], lang: str) -> Row:
     """A run, as a row of a table and as the head of its own page."""
     argv = one.spec.argv
@@ -42,9 +47,8 @@ def run(one: Run, tags: Sequence[str], counts: Mapping[State, int], lang: str) -
         "cluster": one.cluster,
         "job": one.job,
         "state": one.state.value,
-        "mood": "good" if one.state.good else "bad" if one.state.ended else "open",
+        "mood": mood(one.state),
         "waits": one.state in _WAITS,
-        "ended_well": one.state.good,
         "is_over": one.state.ended,
         "settled": one.settled,
         "where": one.nodes,
@@ -64,7 +68,7 @@ def run(one: Run, tags: Sequence[str], counts: Mapping[State, int], lang: str) -
         "asked": _asked(wants),
         "tags": list(tags),
         "tasks": one.spec.sweep.count if one.spec.sweep else 0,
-        "counts": {state.value: count for state, count in counts.items()},
+        "counts": [[state.value, mood(state), count] for state, count in counts.items()],
     }
 
 

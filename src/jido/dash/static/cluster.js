@@ -28,7 +28,7 @@ export function cluster(name, redraw) {
       el("button", { type: "button", class: "quiet", data: { do: "probe", cluster: name } }, t("map_anew"))),
     picture?.problem ? [problemOf(picture.problem), el("p", {}, t("no_map"))] : null,
     picture?.html ? sections(name, picture.html) : el("p", { class: "hint" }, map ? t("loading") : t("no_map")),
-    el("section", { class: "terminal" }, el("h2", {}, t("in_terminal")), el("ul", { class: "commands" },
+    el("section", { class: "terminal", data: { key: "terminal" } }, el("h2", {}, t("in_terminal")), el("ul", { class: "commands" },
       command(["jido", "shell", "--on", name], t("cmd_shell")),
       name !== "local" && command(["jido", "login", name], t("cmd_login")),
       name !== "local" && command(["jido", "code", name], t("cmd_code")))),
@@ -62,7 +62,7 @@ function sections(name, html) {
   const into = (id, ...more) => parts.find((part) => part.id === id)?.append(...more.flat().filter(Boolean));
   into("scheduling", queue(name));
   into("storage", quotas(name), datasets(name));
-  return el("div", { class: "viewpoints" }, parts);
+  return el("div", { class: "viewpoints", data: { key: "viewpoints" } }, parts);
 }
 
 function queue(name) {

@@ -18,7 +18,7 @@ function drawing(name, rows, groups) {
   const points = rows.flatMap((row) => row.points);
   const [low, high] = extent(points.map(([, value]) => value));
   const [from, to] = extent(points.map(([step]) => step));
-  const [bottom, top] = low === high ? [low - 1, high + 1] : [low, high];
+  const [bottom, top] = low === high ? [low - (Math.abs(low) / 2 || 1), high + (Math.abs(high) / 2 || 1)] : [low, high];
   const [begin, end] = from === to ? [from - 0.5, to + 0.5] : [from, to];
   const x = (step) => LEFT + ((step - begin) / (end - begin)) * (WIDE - LEFT - RIGHT);
   const y = (value) => HIGH - BELOW - ((value - bottom) / (top - bottom)) * (HIGH - BELOW - ABOVE);

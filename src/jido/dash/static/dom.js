@@ -5,8 +5,9 @@ export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
-    if (key === "data") for (const [name, one] of Object.entries(value)) node.dataset[name] = one;
-    else if (key === "aria") for (const [name, one] of Object.entries(value)) node.setAttribute(`aria-${name}`, one);
+    if (key === "data" || key === "aria") {
+      for (const [name, one] of Object.entries(value)) if (one !== null && one !== undefined) node.setAttribute(`${key}-${name}`, one);
+    }
     else node.setAttribute(key, value === true ? "" : String(value));
   }
   add(node, children);

@@ -24,6 +24,12 @@ export function logOf(selector, pieces) {
   return shown.box.isConnected ? el("div", { data: { keep: shown.box.dataset.keep } }) : shown.box;
 }
 
+/** Where the page was built anew around it, it takes its place again. */
+export function settleLog() {
+  const place = shown.box && document.querySelector(`[data-keep="${CSS.escape(shown.box.dataset.keep)}"]`);
+  if (place && place !== shown.box) place.replaceWith(shown.box);
+}
+
 function begin(selector) {
   const pre = el("pre", { id: "log", tabindex: "0", role: "log", aria: { label: t("log") } });
   const follow = el("label", { class: "follow" }, el("input", { type: "checkbox", id: "follow", checked: true }), " ", t("follow"));

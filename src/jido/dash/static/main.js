@@ -8,6 +8,7 @@ import { tick } from "./pieces.js";
 import * as overview from "./home.js";
 import { cluster, jump } from "./cluster.js";
 import { run } from "./run.js";
+import { settleLog } from "./log.js";
 import * as form from "./fresh.js";
 
 const main = document.getElementById("main");
@@ -41,6 +42,7 @@ function draw() {
   };
   const nodes = (views[kind] ?? (() => [el("h1", { tabindex: "-1" }, t("not_found"))]))();
   children(main, nodes.flat(Infinity).filter((one) => one instanceof Node));
+  settleLog();
   drawStops();
   drawLine();
   drawDeeds();

@@ -18,11 +18,11 @@ export function run(selector, redraw) {
   return [
     el("p", { class: "crumbs" }, el("a", { href: "#/" }, t("overview")), " / ", el("a", { href: `#/c/${encodeURIComponent(row.cluster)}` }, row.cluster)),
     el("h1", { tabindex: "-1" }, el("span", { class: "number" }, row.number), " ", row.title),
-    el("p", { class: "now" }, state(row), " ", row.waits || row.mood === "bad" ? reason(row) : null),
+    el("p", { class: "stands" }, state(row), " ", row.waits || row.mood === "bad" ? reason(row) : null),
     lost && standing(row.cluster, true),
     el("p", { class: "buttons" },
       el("button", { type: "button", data: { do: "pull", run: number }, title: t("pull_to", { folder: row.folder }) }, t("pull")),
-      el("a", { class: "button quiet", href: `/runs/${number}/log`, download: `run-${number}.log` }, t("save_log")),
+      !row.tasks && el("a", { class: "button quiet", href: `/runs/${number}/log`, download: `run-${number}.log` }, t("save_log")),
       !row.is_over && el("button", { type: "button", class: "bad", data: { do: "cancel", run: number } }, t("cancel"))),
     facts([
       [t("col_waited"), waited(row)], [t("col_ran"), ran(row)],
@@ -34,10 +34,10 @@ export function run(selector, redraw) {
     ]),
     why(row, redraw),
     row.tasks > 0 && tasks(row, number, task),
-    el("section", { aria: { labelledby: "curves-title" } }, el("h2", { id: "curves-title" }, t("curves")), curves(known.get(`curves/${number}`))),
+    el("section", { data: { key: "curves" }, aria: { labelledby: "curves-title" } }, el("h2", { id: "curves-title" }, t("curves")), curves(known.get(`curves/${number}`))),
     output(row, selector),
     story(row, redraw),
-    el("section", {}, el("h2", {}, t("in_terminal")), el("ul", { class: "commands" },
+    el("section", { class: "terminal", data: { key: "terminal" } }, el("h2", {}, t("in_terminal")), el("ul", { class: "commands" },
       command(["jido", "logs", "-f", number], t("cmd_follow")),
       !row.is_over && command(["jido", "tunnel", number, "8888"], t("cmd_tunnel")),
       command(["jido", "shell", "--on", row.cluster], t("cmd_shell")))),
@@ -47,20 +47,20 @@ export function run(selector, redraw) {
 function output(row, selector) {
   const peek = known.get(`peek/${selector}`);
   const pieces = all(`log/${selector}/`);
-  return el("section", { class: "output", aria: { labelledby: "log-title" } },
+  return el("section", { class: "output", data: { key: "output" }, aria: { labelledby: "log-title" } },
     el("h2", { id: "log-title" }, t("log"), selector.includes(".") ? ` (${t("task")} ${selector.split(".")[1]})` : ""),
     peek?.problem && problemOf(peek.problem),
     pieces[0]?.[1].start > 0 && el("p", { class: "hint" }, t("log_cut")),
-    pieces.length === 0 && !peek?.problem && el("p", { class: "hint" }, !peek ? t("asking") : t(row.is_over ? "no_log_over" : "no_log")),
+    pieces.length === 0 && !peek?.problem && el("p", { class: "hint" }, row.tasks && !selector.includes(".") ? t("choose_task") : !peek ? t("asking") : t(row.is_over ? "no_log_over" : "no_log")),
     logOf(selector, pieces));
 }
 
 function tasks(row, number, chosen) {
   const found = known.get(`tasks/${number}`);
-  const counted = Object.entries(row.counts).map(([one, many]) => el("span", { class: "counted" }, state({ state: one }), ` ${count(many)}`));
-  if (!found) return el("section", {}, el("h2", {}, t("tasks")), el("p", {}, counted));
+  const counted = row.counts.map(([one, mood, many]) => el("span", {}, state({ state: one, mood }), ` ${count(many)}`));
+  if (!found) return el("section", { data: { key: "tasks" } }, el("h2", {}, t("tasks")), el("p", {}, counted));
   const figures = [...new Set(found.rows.flatMap((task) => Object.keys(task.figures)))].slice(0, 5);
-  return el("section", { aria: { labelledby: "tasks-title" } }, el("h2", { id: "tasks-title" }, t("tasks")), el("p", { class: "counts" }, counted),
+  return el("section", { data: { key: "tasks" }, aria: { labelledby: "tasks-title" } }, el("h2", { id: "tasks-title" }, t("tasks")), el("p", { class: "counts" }, counted),
     row.tasks > found.rows.length && el("p", { class: "hint" }, t("first_tasks", { n: found.rows.length, all: count(row.tasks) })),
     table([t("task"), ...found.names, t("col_state"), t("node"), t("col_ran"), ...figures], found.rows.map((task) => ({
       key: `task-${task.task}`,
@@ -88,23 +88,28 @@ function why(row, redraw) {
   const title = t(row.waits ? "why_waits" : row.is_over ? "why_ended" : "why_runs");
   if (row.state === "running") return null;
   const said = once(`why/${row.number}/${row.state}/${row.reason}`, `/runs/${row.number}/why`, redraw);
-  return el("section", { class: "why-part", aria: { labelledby: "why-title" } }, el("h2", { id: "why-title" }, title),
+  return el("section", { class: "why-part", data: { key: "why" }, aria: { labelledby: "why-title" } }, el("h2", { id: "why-title" }, title),
     !said ? el("p", { class: "hint" }, t("asking")) : said.problem && !said.page ? problemOf(said.problem) : page(said.page));
 }
 
 function page(said) {
   return [
-    said.intro.map((one) => el("p", {}, one)),
+    said.intro.map((one) => el("p", {}, typed(one))),
     said.sections.map((part) => [
       el("h3", {}, part.title),
-      el("ul", { class: "points" }, part.lines.map((one) => el("li", {}, one.label ? [el("b", {}, one.label), ": "] : null, one.text))),
+      el("ul", { class: "points" }, part.lines.map((one) => el("li", {}, one.label ? [el("b", {}, one.label), ": "] : null, typed(one.text)))),
     ]),
   ];
+}
+
+/** What stands between backticks is typed. */
+function typed(text) {
+  return text.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));
 }
 
 function story(row, redraw) {
   const said = once(`story/${row.number}/${row.state}/${row.settled}`, `/runs/${row.number}/story`, redraw);
   if (!said?.events?.length) return null;
-  return el("details", { class: "story" }, el("summary", {}, el("h2", {}, t("story"))),
+  return el("details", { class: "story", data: { key: "story" } }, el("summary", {}, el("h2", {}, t("story"))),
     el("ol", {}, said.events.map((event) => el("li", {}, el("time", {}, moment(event.at)), " ", el("b", {}, event.what), " ", el("span", { class: "hint" }, `${t("story_by")}: ${event.by}`)))));
 }
