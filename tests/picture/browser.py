@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -64,21 +65,36 @@ class Browser:
                 return result
             self.events.append(said)
 
-    def open(self, file: Path, *, width: int, dark: bool = False) -> None:
-        """Load a page at a width, as on a phone or a desk."""
+    def open(self, page: Path | str, *, width: int, dark: bool = False) -> None:
+        """Load a page, a file or an address, at a width, as on a phone or a desk."""
         self.events.clear()
         self.do(
             "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 500
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.do("Emulation.setEmulatedMedia", features=[scheme])
-        self.do("Page.navigate", url=file.as_uri())
+        self.do("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
     def value(self, expression: str) -> Any:
         """What an expression is worth in the page."""
         return self.do("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def until(self, expression: str, within: float = 30.0) -> None:
+        """Wait until an expression is true in the page."""
+        deadline = time.monotonic() + within
+        while not self.value(expression):
+            said = self.value("document.body.innerText")
+            assert time.monotonic() < deadline, f"{expression}\n{said}\n{self.complaints()}"
+            time.sleep(0.05)
+
+    def picture(self) -> bytes:
+        """What the whole page looks like, as PNG."""
+        size = self.do("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
+        shot = self.do("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        return base64.b64decode(shot["data"])
 
     def complaints(self) -> list[str]:
         """What the browser's console says."""

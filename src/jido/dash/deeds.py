@@ -85,7 +85,14 @@ class Deeds:
         Returns:
             Whether it is a new one.
         """
-        row: dict[str, Any] = {"id": name, "kind": kind, "about": about, "state": "doing", "says": [], "at": time.time()}
+        row: dict[str, Any] = {
+            "id": name,
+            "kind": kind,
+            "about": about,
+            "state": "doing",
+            "says": [],
+            "at": time.time(),
+        }
         thread = threading.Thread(target=self._do, args=(row, work), name=f"deed-{kind}", daemon=True)
         with self._lock:
             if name in self._known:
@@ -142,7 +149,9 @@ class Deeds:
             (one for one in self.projects() if isinstance(one, Project) and str(one.folder) == form.project), None
         )
         if here is None:
-            raise NotFound(f"{form.project!r} is no project of yours that the dash knows", hint="jido dash, in its folder")
+            raise NotFound(
+                f"{form.project!r} is no project of yours that the dash knows", hint="jido dash, in its folder"
+            )
         cluster = jobs.where(here, form.job or None, form.on)
         wanted = {name: getattr(form, name).strip() for name in ("name", "memory", "time", "partition", "command")}
         said: dict[str, Any] = {name: text for name, text in wanted.items() if text}

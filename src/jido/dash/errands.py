@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +14,7 @@ from jido.api.cluster import Cluster
 from jido.config import maps
 from jido.dash import seen
 from jido.dash.board import Board
-from jido.errors import JidoError, NotFound, Refused
+from jido.errors import NotFound, Refused
 from jido.jobs.runs import Run
 from jido.model.document import to_json
 
@@ -37,6 +38,7 @@ class Errands:
         self._name = cluster.name
         self._peeks: dict[str, peeking.Peek] = {}
         self._logs: dict[str, list[tuple[str, int]]] = {}
+        self._letters: dict[str, codecs.IncrementalDecoder] = {}
         self._count: dict[str, int] = {}
 
     def runs(self) -> bool:
@@ -143,7 +145,9 @@ class Errands:
                 self._forget_log(wanted)
             changed = self._append(wanted, news) or changed
             if news.curves is not None:
-                changed = self._board.put(f"curves/{number}", [msgspec.to_builtins(one) for one in news.curves]) or changed
+                changed = (
+                    self._board.put(f"curves/{number}", [msgspec.to_builtins(one) for one in news.curves]) or changed
+                )
             if not news.more:
                 break
         self._board.put(f"peek/{wanted}", {"size": news.size, "problem": None, "open": not run.state.ended})
@@ -157,8 +161,8 @@ class Errands:
         chunks = self._logs.setdefault(wanted, [])
         self._count[wanted] = self._count.get(wanted, 0) + 1
         key = f"log/{wanted}/{self._count[wanted]:08d}"
-        # Cut in the middle of a letter, a piece begins or ends with a mark: rare, and gone when the page is loaded anew.
-        text = news.log.decode("utf-8", "replace")
+        # A piece may end in the middle of a letter, whose rest begins the next one.
+        text = self._letters.setdefault(wanted, codecs.getincrementaldecoder("utf-8")("replace")).decode(news.log)
         chunks.append((key, len(text)))
         self._board.put(key, {"text": text, "start": news.start})
         while len(chunks) > 1 and sum(size for _, size in chunks) > _LOG:
@@ -166,6 +170,7 @@ class Errands:
         return True
 
     def _forget_log(self, wanted: str) -> None:
+        self._letters.pop(wanted, None)
         for key, _ in self._logs.pop(wanted, []):
             self._board.put(key, None)
 
@@ -192,4 +197,3 @@ class Errands:
 
 def _short(value: object) -> bool:
     return isinstance(value, int | float | str) and len(str(value)) <= 40
-

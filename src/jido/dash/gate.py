@@ -1,8 +1,8 @@
 """Who may come in: a browser of this machine that was given the token, and no page of anybody else's through it.
 
-The token in the address becomes a cookie that no script can read and that no other site's requests carry. What changes
-something also needs a second token, which stands in the page itself, and an Origin that is this server's. The Host header
-must name this machine, so that no name that was pointed at 127.0.0.1 (DNS rebinding) comes in.
+The token in the address becomes a cookie that no script can read and that no other site's requests carry. What
+changes something also needs a second token, which stands in the page itself, and an Origin that is this server's. The
+Host header must name this machine, so that no name that was pointed at 127.0.0.1 (DNS rebinding) comes in.
 """
 
 from __future__ import annotations

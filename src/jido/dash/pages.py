@@ -111,8 +111,10 @@ class Pages:
             return answer
         await run_in_threadpool(room.lay_out)
         text = msgspec.json.encode(words(room.lang)).decode().replace("<", "\\u003c")
-        page = templates().get_template("page.html.jinja").render(
-            lang=room.lang, t=words(room.lang), hand=self._key.hand, words=text, version=__version__
+        page = (
+            templates()
+            .get_template("page.html.jinja")
+            .render(lang=room.lang, t=words(room.lang), hand=self._key.hand, words=text, version=__version__)
         )
         return HTMLResponse(page)
 
@@ -187,7 +189,9 @@ class Pages:
                 return _json({"problem": seen.problem(error)}, _STATUS.get(error.exit_code, 502))
             name = f"run-{number}.log"
             return Response(
-                text, media_type="text/plain; charset=utf-8", headers={"content-disposition": f'attachment; filename="{name}"'}
+                text,
+                media_type="text/plain; charset=utf-8",
+                headers={"content-disposition": f'attachment; filename="{name}"'},
             )
 
         answer: Response = await run_in_threadpool(read)

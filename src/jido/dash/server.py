@@ -91,7 +91,9 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise InputError(
-            f"port {port} of this machine cannot be taken", cause=str(error), hint="leave --port away to get a free one"
+            f"port {port} of this machine cannot be taken",
+            cause=str(error),
+            hint="leave --port away to get a free one",
         ) from error
     return listener
 

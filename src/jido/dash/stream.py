@@ -44,9 +44,7 @@ def told(room: Room, request: Request, whole: str, run: str) -> StreamingRespons
     )
 
 
-async def _events(
-    room: Room, knows: str, beginnings: tuple[str, ...], whole: str, run: str
-) -> AsyncIterator[bytes]:
+async def _events(room: Room, knows: str, beginnings: tuple[str, ...], whole: str, run: str) -> AsyncIterator[bytes]:
     board = room.board
     name, _, version_text = knows.partition(".")
     version = int(version_text) if name == board.name and version_text.isdecimal() else 0

@@ -50,6 +50,7 @@ class Watch:
         self._good: float | None = None
         self._lost: Pace | None = None
         self._told = False
+        self._mapped = True
 
     @contextmanager
     def wanted(self, what: str) -> Iterator[None]:
@@ -123,7 +124,7 @@ class Watch:
         if not wants:
             return []
         runs = sorted(one for one in wants if one.startswith(RUN))
-        return ["nodes", "runs", *runs, *(["space", "datasets"] if WHOLE in wants else [])]
+        return ["nodes", "runs", *runs, *(["space", "datasets"] if WHOLE in wants and self._mapped else [])]
 
     def _run(self, errand: str) -> None:
         looks: dict[str, Callable[[], bool]] = {
@@ -142,6 +143,7 @@ class Watch:
             # It was never mapped: runs on it are looked at all the same.
             self._again(errand, changed=False)
             if errand == "nodes":
+                self._mapped = False
                 self._stand("unmapped", error)
         except (TransportError, SchedulerError) as error:
             self._lose(error)
@@ -153,6 +155,7 @@ class Watch:
                 self._lose(error)
         else:
             self._lost = None
+            self._mapped = self._mapped or errand == "nodes"
             if errand == "nodes" or (errand == "runs" and self._good is not None):
                 self._good = time.time()
                 self._stand("good")

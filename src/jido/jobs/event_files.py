@@ -1,9 +1,9 @@
 """Scalars of TensorBoard's event files, read without TensorBoard.
 
-A file is records of TFRecord: length (8 bytes), its checksum (4), the data, its checksum (4), all little endian. The data
-is a protocol buffer `Event`; of it are read step (field 2) and summary (5), of that the values (1) with tag (1) and
-simple_value (2), or tensor (8) with float_val (5), double_val (6) or tensor_content (4) of one number. So write it
-TensorBoard 2.x, torch.utils.tensorboard and tensorboardX. Checksums are not compared: a wrong point harms nobody.
+A file is records of TFRecord: length (8 bytes), its checksum (4), the data, its checksum (4), all little endian. The
+data is a protocol buffer `Event`; of it are read step (field 2) and summary (5), of that the values (1) with tag (1)
+and simple_value (2), or tensor (8) with float_val (5), double_val (6) or tensor_content (4) of one number. Checksums
+are not compared: a wrong point harms nobody.
 """
 
 from __future__ import annotations

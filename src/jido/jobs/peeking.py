@@ -18,7 +18,7 @@ _USUAL = ("runs", "lightning_logs", "tb_logs", "tensorboard")
 # Bytes of names of files with figures; who has more of them sees the first.
 _NAMES = 65536
 
-# Of each known file its size, where the piece begins and how long it is, then the piece; then the names that are there.
+# Of each known file its size, where the piece begins and how long it is, then the piece; then the names there are.
 _SCRIPT = """\
 most=$1 known=$2
 shift 2

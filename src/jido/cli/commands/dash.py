@@ -13,16 +13,19 @@ import click
 from jido.cli import draw
 from jido.errors import NotFound
 
+# As pyproject.toml has them, for the extra `dash`.
+_NEEDED = {"starlette": "starlette>=0.40", "uvicorn": "uvicorn>=0.30"}
+
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Of 127.0.0.1; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; 0 takes a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--lang", default="", metavar="ko|en", help="The page's language; else JIDO_LANG, else the locale.")
 def dash(port: int, no_browser: bool, lang: str) -> None:
     """Serve a page of your clusters and runs to this machine's browser, until Ctrl-C.
 
-    It shows the maps live, the queue with its reasons in plain words, logs and curves of runs, storage and quotas, and
-    datasets; and submits, cancels and pulls. The address, which holds a secret, is printed on stdout. Only this
+    It shows the maps live, the queue with its reasons in plain words, logs and curves of runs, storage and quotas,
+    and datasets; and submits, cancels and pulls. The address, which holds a secret, is printed on stdout. Only this
     machine can open it. The form offers the project of the folder it is started in, and those of recent runs.
     """
     from jido.explain.speech import language
@@ -46,9 +49,10 @@ def need_packages() -> None:
     Raises:
         NotFound: It is so.
     """
-    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
+        wanted = " ".join(shlex.quote(_NEEDED[name]) for name in missing)
         raise NotFound(
             f"`jido dash` needs packages that are not installed: {', '.join(missing)}",
-            hint=f"{shlex.quote(sys.executable)} -m pip install {' '.join(missing)}",
+            hint=f"{shlex.quote(sys.executable)} -m pip install {wanted}",
         )

@@ -54,9 +54,14 @@ export function settle() {
 
 export function problemOf(problem) {
   return el("div", { class: "problem" },
-    el("p", { class: "what" }, problem.what),
+    el("p", {}, el("b", {}, problem.what)),
     problem.cause && el("p", {}, `${t("cause")}: `, problem.cause),
-    problem.hint && el("p", {}, `${t("hint")}: `, el("code", {}, problem.hint)));
+    problem.hint && el("p", {}, `${t("hint")}: `, problem.hint.startsWith("jido ") ? el("code", {}, problem.hint) : typed(problem.hint)));
+}
+
+/** What stands between backticks is typed. */
+export function typed(text) {
+  return text.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));
 }
 
 /** The deeds of this tab, at the page's edge. */

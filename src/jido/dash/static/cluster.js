@@ -21,7 +21,7 @@ export function cluster(name, redraw) {
     el("h1", { tabindex: "-1" }, name),
     address && address !== name && el("p", { class: "hint" }, address),
     standing(name, true),
-    el("nav", { class: "views", aria: { label: t("views") } }, el("ul", {}, VIEWS.map((view) =>
+    picture?.html && el("nav", { class: "views", aria: { label: t("views") } }, el("ul", {}, VIEWS.map((view) =>
       el("li", {}, el("a", { href: `${base}/${view}` }, t(`view_${view}`)))))),
     el("p", { class: "buttons" },
       el("button", { type: "button", data: { do: "look", cluster: name } }, t("look_now")),

@@ -3,7 +3,7 @@
 import { el, svg } from "./dom.js";
 import { t, figure, count } from "./words.js";
 
-const WIDE = 320, HIGH = 150, LEFT = 46, BELOW = 20, ABOVE = 8, RIGHT = 8;
+const WIDE = 320, HIGH = 150, LEFT = 54, BELOW = 20, ABOVE = 8, RIGHT = 8;
 const COLOURS = 6;
 
 export function curves(found) {

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { t, moment, count, span } from "./words.js";
 import { all, known } from "./stream.js";
-import { ask, problemOf } from "./actions.js";
+import { ask, problemOf, typed } from "./actions.js";
 import { command, facts, ran, reason, standing, state, table, waited, wants } from "./pieces.js";
 import { curves } from "./curves.js";
 import { logOf } from "./log.js";
@@ -100,11 +100,6 @@ function page(said) {
       el("ul", { class: "points" }, part.lines.map((one) => el("li", {}, one.label ? [el("b", {}, one.label), ": "] : null, typed(one.text)))),
     ]),
   ];
-}
-
-/** What stands between backticks is typed. */
-function typed(text) {
-  return text.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));
 }
 
 function story(row, redraw) {

@@ -63,7 +63,7 @@ export function count(number) {
   return new Intl.NumberFormat(lang).format(number);
 }
 
-/** A figure in few letters. */
+/** A figure in few letters, of four digits that count. */
 export function figure(value) {
   if (!Number.isFinite(value)) return String(value);
   if (value === 0) return "0";
