@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,15 +41,6 @@ class Board:
         for ring in bells:
             ring()
         return True
-
-    def take_away(self, beginning: str, but: Iterable[str] = ()) -> None:
-        """Take away every key that begins so, but for some."""
-        kept = set(but)
-        with self._lock:
-            keys = [key for key, (_, text) in self._rows.items() if key.startswith(beginning) and text is not None]
-        for key in keys:
-            if key not in kept:
-                self.put(key, None)
 
     def since(self, version: int, beginnings: tuple[str, ...]) -> tuple[int, dict[str, msgspec.Raw | None]]:
         """What changed after a version, of the keys that begin so, oldest first; and the version now.

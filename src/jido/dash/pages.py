@@ -21,7 +21,7 @@ from jido.dash import seen, stream
 from jido.dash.deeds import Deeds, Form
 from jido.dash.gate import Key
 from jido.dash.room import Room, of_project, words
-from jido.errors import InputError, JidoError
+from jido.errors import InputError, JidoError, Refused
 from jido.picture.drawing import draw_viewpoints
 from jido.picture.page import styles
 
@@ -168,6 +168,8 @@ class Pages:
         number = request.path_params["number"]
 
         def answer() -> dict[str, Any]:
+            if seen.under_way(self._room.run(number)):
+                raise Refused("it is being handed over", hint="ask again in a moment")
             said = why.why(str(number), lang=self._room.lang)
             return {"page": msgspec.to_builtins(said.page), "problem": said.problem}
 

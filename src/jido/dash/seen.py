@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from jido.transfer.datasets.catalogue import Catalogue
 
 Row = dict[str, Any]
 
+# Seconds after which a submission has ended in one way or another: pushing is over when its intent is written.
+_HANDED_OVER = 180.0
 _WAITS = (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
 
 
@@ -27,6 +30,14 @@ def problem(error: JidoError | None) -> Row | None:
     if error is None:
         return None
     return {"kind": type(error).__name__, "what": error.what, "cause": error.cause, "hint": error.hint}
+
+
+def under_way(one: Run) -> bool:
+    """Whether a run may be in the middle of being handed over.
+
+    A look at it would shut that out: it asks what became of a submission, and makes sure that nothing comes of it later.
+    """
+    return not one.job and not one.settled and not one.held and time.time() - one.intended < _HANDED_OVER
 
 
 def mood(state: State) -> str:
@@ -50,6 +61,7 @@ def run(one: Run, tags: Sequence[str], counts: Mapping[State, int], lang: str) -
         "mood": mood(one.state),
         "waits": one.state in _WAITS,
         "is_over": one.state.ended,
+        "under_way": under_way(one),
         "settled": one.settled,
         "where": one.nodes,
         "partition": one.partition,

@@ -86,7 +86,7 @@ function once(key, path, redraw) {
 function why(row, redraw) {
   if (row.mood === "good") return null;
   const title = t(row.waits ? "why_waits" : row.is_over ? "why_ended" : "why_runs");
-  if (row.state === "running") return null;
+  if (row.state === "running" || row.under_way) return null;
   const said = once(`why/${row.number}/${row.state}/${row.reason}`, `/runs/${row.number}/why`, redraw);
   return el("section", { class: "why-part", data: { key: "why" }, aria: { labelledby: "why-title" } }, el("h2", { id: "why-title" }, title),
     !said ? el("p", { class: "hint" }, t("asking")) : said.problem && !said.page ? problemOf(said.problem) : page(said.page));
