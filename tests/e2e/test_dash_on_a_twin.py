@@ -86,7 +86,7 @@ def shown(browser: Browser, words: str, selector: str = "main") -> None:
 
 def whole(browser: Browser, name: str) -> None:
     """Nothing complains and nothing sticks out, on a desk and on a phone, light and dark; kept where it is asked for."""
-    kept = os.environ.get("JIDO_DASH_PICTURES")
+    kept = os.environ.get("DASH_PICTURES")
     for width, dark in ((1280, False), (390, True)):
         browser.do(
             "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 500

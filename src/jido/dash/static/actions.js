@@ -67,7 +67,7 @@ export function typed(text) {
 /** The deeds of this tab, at the page's edge. */
 export function drawDeeds() {
   settle();
-  const rows = all("deed/").filter(([name, row]) => begun.has(name) && !closed.has(name) && row.kind !== "preview");
+  const rows = all("deed/").filter(([name, row]) => begun.has(name) && !closed.has(name) && !spoken(row));
   children(document.getElementById("deeds"), rows.slice(-4).map(([name, row]) => {
     if (row.state === "done") setTimeout(() => { closed.add(name); drawDeeds(); }, 12_000);
     return el("article", { class: `deed ${row.state}`, data: { key: name } },
@@ -80,13 +80,17 @@ export function drawDeeds() {
   }));
 }
 
+/** Whether the page itself shows what became of it: the preview's text, the run that was gone to. */
+function spoken(row) {
+  return row.kind === "preview" || (row.kind === "submit" && row.state === "done");
+}
+
 function outcome(row) {
   const got = row.result;
   if (row.kind === "pull") {
     return el("p", {}, got.files ? t("pulled", { files: got.files, bytes: size(got.bytes), into: got.into }) : t("pulled_nothing"),
       got.left.length > 0 && el("span", { class: "hint" }, ` ${t("left_alone", { names: got.left.join(", ") })}`));
   }
-  if (row.kind === "submit") return el("p", {}, el("a", { href: `#/r/${got.run}` }, t("open_run", { n: got.run })));
   return null;
 }
 
