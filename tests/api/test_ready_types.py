@@ -9,8 +9,9 @@ import jido
 from jido.api import ready
 from jido.transfer import files
 
-# Names that stand for a type which has another: an alias, a field of jido.toml, the arguments of a tool.
-_OTHERWISE = {"_Known", "types[key]", "self.takes"}
+# Names that stand for a type which has another: an alias, a field of jido.toml, the arguments of a tool; and what a
+# server makes ready itself.
+_OTHERWISE = {"_Known", "types[key]", "self.takes", "Form"}
 
 
 def read_types() -> set[str]:

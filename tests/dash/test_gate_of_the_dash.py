@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from visitor import Dash, Visitor
@@ -17,7 +18,9 @@ def test_without_the_cookie_nothing_is_told(visitor: Visitor) -> None:
     assert visitor.asks("/projects", cookie=visitor.cookie + "x").status == 403
 
 
-def test_the_token_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends(dash: Dash, visitor: Visitor) -> None:
+def test_the_token_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends(
+    dash: Dash, visitor: Visitor
+) -> None:
     answer = visitor.asks("/?" + dash.address.partition("?")[2], cookie="")
     said = answer.headers["set-cookie"].lower()
     assert "httponly" in said
@@ -61,8 +64,8 @@ def test_the_policy_takes_no_script_and_no_style_but_the_servers_own(visitor: Vi
 
 
 def test_it_listens_on_loopback_alone(dash: Dash) -> None:
-    with open("/proc/net/tcp") as table:
-        ports = [line.split()[1] for line in table if line.split()[3] == "0A"]
+    table = Path("/proc/net/tcp").read_text().splitlines()
+    ports = [line.split()[1] for line in table if line.split()[3] == "0A"]
     mine = [one for one in ports if one.endswith(f":{dash.port:04X}")]
     assert mine == [f"{int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'):08X}:{dash.port:04X}"]
 

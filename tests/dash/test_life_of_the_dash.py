@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -28,12 +27,12 @@ def test_ctrl_c_tells_the_tabs_and_leaves_no_process(tmp_path: Path, jido_home: 
     assert "Traceback" not in said
     assert "has ended" in said
     assert time.monotonic() - began < 20
-    assert not [pid for pid in os.listdir("/proc") if pid.isdecimal() and _of(pid, env["A_DASH_OF"])]
+    assert not [one for one in Path("/proc").iterdir() if one.name.isdecimal() and _of(one, env["A_DASH_OF"])]
 
 
-def _of(pid: str, mark: str) -> bool:
+def _of(process: Path, mark: str) -> bool:
     try:
-        return f"A_DASH_OF={mark}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        return f"A_DASH_OF={mark}\0".encode() in (process / "environ").read_bytes()
     except OSError:
         return False
 

@@ -43,7 +43,9 @@ def test_the_page_fetches_nothing_from_elsewhere_and_makes_no_markup_of_text() -
     for file in (*SCRIPTS, *TEMPLATES, *(FOLDER / "static").glob("*.css")):
         text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|//[a-z]+\.[a-z]+/", text), file.name
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text), file.name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text), (
+            file.name
+        )
         assert 'style="' not in text, file.name
 
 

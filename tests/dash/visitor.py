@@ -83,7 +83,7 @@ class Visitor:
         text = None if body is None else json.dumps(body)
         line.request("GET" if body is None else "POST", path, text, {key: one for key, one in sent.items() if one})
         said = line.getresponse()
-        answer = Answer(said.status, dict((key.lower(), value) for key, value in said.getheaders()), said.read())
+        answer = Answer(said.status, {key.lower(): value for key, value in said.getheaders()}, said.read())
         line.close()
         return answer
 

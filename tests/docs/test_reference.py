@@ -10,7 +10,6 @@ import pytest
 from pages import PAGES, ROOT, blocks, rows
 
 import jido.errors
-from jido.cli.app import COMMANDS
 from jido.cli.commands.doctor import UNWELL
 from jido.config import project
 from jido.engines.base import Engine
@@ -116,6 +115,3 @@ def test_what_is_said_not_to_work_is_not_there() -> None:
     assert "Other schedulers (Kubernetes, Ray, Spark) and object storage" in said
     assert set(ENGINES) == {"htcondor", "pbs", "process", "slurm"}
     assert not set(STORAGE) & {"s3", "hdfs"}
-    for verb in ("dash",):
-        assert f"`{verb}`" in said
-        assert verb not in COMMANDS

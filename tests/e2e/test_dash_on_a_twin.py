@@ -85,7 +85,7 @@ def shown(browser: Browser, words: str, selector: str = "main") -> None:
 
 
 def whole(browser: Browser, name: str) -> None:
-    """Nothing complains and nothing sticks out, on a desk and on a phone, light and dark; kept where it is asked for."""
+    """Nothing complains, nothing sticks out, on a desk and on a phone, light and dark; DASH_PICTURES keeps pictures."""
     kept = os.environ.get("DASH_PICTURES")
     for width, dark in ((1280, False), (390, True)):
         browser.do(
@@ -109,7 +109,11 @@ def test_the_main_flows_in_a_browser(person: Person, project: Path, dash: Dash, 
     # A run from the form: what is drawn of jido.toml's hostile job is words.
     click(browser, "a[href='#/new']")
     browser.until("document.querySelectorAll('#f-job option').length === 3")
-    assert browser.value("[...document.querySelectorAll('#f-job option')].map(one => one.value)") == ["train", JOB, ""]
+    assert browser.value("[...document.querySelectorAll('#f-job option')].map(one => one.value)") == [
+        "train",
+        JOB,
+        "",
+    ]
     click(browser, "button[value=preview]")
     shown(browser, "#SBATCH --gres=gpu:1", "#said")
     whole(browser, "form")

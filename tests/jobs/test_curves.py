@@ -41,7 +41,9 @@ def simple(tag: str, step: int, value: float) -> bytes:
 def tensor(tag: str, step: int, value: float) -> bytes:
     """As `tf.summary.scalar` of TensorFlow 2 writes it."""
     plugin = field(9, field(1, field(1, b"scalars")))
-    said = field(1, tag.encode()) + plugin + field(8, field(1, 1) + field(2, b"") + field(4, struct.pack("<f", value)))
+    said = (
+        field(1, tag.encode()) + plugin + field(8, field(1, 1) + field(2, b"") + field(4, struct.pack("<f", value)))
+    )
     return record(field(2, step) + field(5, field(1, said)))
 
 
@@ -80,7 +82,9 @@ def feed(curves: Curves, file: str, data: bytes, piece: int) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])
 def test_a_file_that_comes_in_pieces_gives_the_same_curves(piece: int) -> None:
-    rows = [{"step": step, "loss": 1 / (step + 1), "acc": step, "time": 5, "note": "<b>", "on": True} for step in range(4)]
+    rows = [
+        {"step": step, "loss": 1 / (step + 1), "acc": step, "time": 5, "note": "<b>", "on": True} for step in range(4)
+    ]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     curves = Curves()
     feed(curves, "metrics.jsonl", lines, piece)

@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> Run:
     place = Workspace(str(root))
     for folder in (place.role("logs"), place.results("run"), place.run_code("run") + "/runs/a b"):
         Path(folder).mkdir(parents=True)
-    rest: dict[str, Any] = {name: None for name in ("code", "signal", "submitted", "started", "ended")}
+    rest: dict[str, Any] = dict.fromkeys(("code", "signal", "submitted", "started", "ended"))
     texts = dict.fromkeys(("token", "tree", "job", "raw", "reason", "nodes", "partition", "folder"), "")
     return Run(
         number=1, name="run", title="run", cluster="local", engine="process", root=str(root), intended=0.0,
@@ -89,7 +89,10 @@ def test_figures_are_found_wherever_training_code_puts_them(run: Run, peek: Peek
     Path(place.run_code("run"), "runs", "a b", "새\nname.jsonl").write_bytes(b'{"acc": 2}\n{"acc": 3}\n')
     Path(place.run_code("run"), "dataset.jsonl").write_bytes(b'{"none": 2}\n')
     curves = [news.curves for news in look(peek, run) if news.curves][-1]
-    assert [(one.group, one.name, one.last) for one in curves] == [("", "loss", 1.0), ("runs/a b", "새\nname/acc", 3.0)]
+    assert [(one.group, one.name, one.last) for one in curves] == [
+        ("", "loss", 1.0),
+        ("runs/a b", "새\nname/acc", 3.0),
+    ]
     assert look(peek, run)[-1].curves is None
     assert not list(Path(run.root).rglob("pwned"))
 

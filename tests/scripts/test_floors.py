@@ -20,6 +20,7 @@ def house(tmp_path: Path) -> Path:
     for room in (
         "cli",
         "testing",
+        "dash",
         "assistant",
         "picture",
         "api",

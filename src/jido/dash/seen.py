@@ -35,7 +35,7 @@ def problem(error: JidoError | None) -> Row | None:
 def under_way(one: Run) -> bool:
     """Whether a run may be in the middle of being handed over.
 
-    A look at it would shut that out: it asks what became of a submission, and makes sure that nothing comes of it later.
+    A look at it would shut that out: it settles what became of a submission, so that nothing comes of it later.
     """
     return not one.job and not one.settled and not one.held and time.time() - one.intended < _HANDED_OVER
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,10 +99,15 @@ def _listening(port: int) -> socket.socket:
     return listener
 
 
+def _has_screen() -> bool:
+    """Whether a browser has a window to open: one in the terminal itself would take it over."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
 @contextmanager
 def _opened(address: str, number: int, *, wanted: bool) -> Iterator[None]:
     """Open the page, through a file that only its owner can read: others can see the words of a browser's command."""
-    if not wanted:
+    if not (wanted and _has_screen()):
         yield
         return
     file = places.runtime() / f"dash-{number}.html"
