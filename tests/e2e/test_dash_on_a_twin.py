@@ -85,7 +85,7 @@ def shown(browser: Browser, words: str, selector: str = "main") -> None:
 
 
 def whole(browser: Browser, name: str) -> None:
-    """Nothing complains, nothing sticks out, on a desk and on a phone, light and dark; DASH_PICTURES keeps pictures."""
+    """Nothing complains, nothing sticks out, on a desk and on a phone, light and dark. DASH_PICTURES keeps them."""
     kept = os.environ.get("DASH_PICTURES")
     for width, dark in ((1280, False), (390, True)):
         browser.do(

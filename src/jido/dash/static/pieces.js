@@ -27,13 +27,33 @@ function set(node, text) {
 export function waited(run) {
   if (!run.submitted) return "";
   const until = run.started ?? run.ended;
-  return until ? span(until - run.submitted) : run.is_over ? "" : growing(run.submitted);
+  return until ? span(until - run.submitted) : run.is_over ? "" : open(run, run.submitted);
 }
 
 export function ran(run) {
   if (!run.started) return "";
   if (run.ended) return span(run.ended - run.started);
-  return run.is_over ? "" : growing(run.started);
+  return run.is_over ? "" : open(run, run.started);
+}
+
+/** A span that has not ended, as far as anybody knows: it grows only while its cluster is seen. */
+function open(run, from) {
+  const seen = lastSeen(run);
+  if (seen === null) return growing(from);
+  return seen ? span(seen - from) : "";
+}
+
+/** When a run was last seen, where its cluster is not seen now: 0 where that is not known; null where it is. */
+export function lastSeen(run) {
+  if (run.settled) return null;
+  if (!(known.get("clusters/all") ?? []).some(({ name }) => name === run.cluster)) return 0;
+  const row = known.get(`cluster/${run.cluster}`);
+  return row?.state === "lost" ? row.good ?? 0 : null;
+}
+
+export function unseen(run) {
+  const seen = lastSeen(run);
+  return seen === null ? null : el("small", {}, seen ? t("as_of", { when: moment(seen) }) : t("as_last_seen"));
 }
 
 export function state(row) {
@@ -88,7 +108,7 @@ export function runsTable(rows, label) {
       mood: run.mood,
       cells: [
         el("a", { href: `#/r/${run.number}` }, el("span", { class: "number" }, run.number), " ", run.title),
-        state(run),
+        [state(run), unseen(run)],
         [run.cluster, run.where && el("small", {}, run.where)],
         waited(run),
         ran(run),

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { t, moment, count, span } from "./words.js";
 import { all, known } from "./stream.js";
 import { ask, problemOf, typed } from "./actions.js";
-import { command, facts, ran, reason, standing, state, table, waited, wants } from "./pieces.js";
+import { command, facts, ran, reason, standing, state, table, unseen, waited, wants } from "./pieces.js";
 import { curves } from "./curves.js";
 import { logOf } from "./log.js";
 
@@ -18,7 +18,7 @@ export function run(selector, redraw) {
   return [
     el("p", { class: "crumbs" }, el("a", { href: "#/" }, t("overview")), " / ", el("a", { href: `#/c/${encodeURIComponent(row.cluster)}` }, row.cluster)),
     el("h1", { tabindex: "-1" }, el("span", { class: "number" }, row.number), " ", row.title),
-    el("p", { class: "stands" }, state(row), " ", row.waits || row.mood === "bad" ? reason(row) : null),
+    el("p", { class: "stands" }, state(row), " ", unseen(row), row.waits || row.mood === "bad" ? reason(row) : null),
     lost && standing(row.cluster, true),
     el("p", { class: "buttons" },
       el("button", { type: "button", data: { do: "pull", run: number }, title: t("pull_to", { folder: row.folder }) }, t("pull")),
