@@ -143,6 +143,7 @@ def test_the_main_flows_in_a_browser(person: Person, project: Path, dash: Dash, 
     waits = person.run()["number"]
     go(browser, "#/c/hanok/scheduling")
     shown(browser, "My jobs in the queue")
+    click(browser, "button[data-do=look]")
     shown(browser, "takes-all", "#scheduling")
     shown(browser, "what it asks for is in use", "#scheduling")
     browser.until("document.querySelectorAll('#instance i.mine').length > 4")

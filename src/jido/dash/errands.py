@@ -69,7 +69,7 @@ class Errands:
         return changed
 
     def nodes(self) -> bool:
-        """Look at nodes and queue.
+        """Look at nodes and queue; what other people's jobs do to the nodes is no reason to look again soon.
 
         Raises:
             JidoError: They could not be looked at.
@@ -104,11 +104,12 @@ class Errands:
         self._board.put(f"what/{name}", head)
         known = {run.job: run.number for run in reversed(jobs.ledger().recent(500, name)) if run.job}
         rows = seen.queue(jobs_there or (), map_.scheduling.engine.value or "", known, self._lang)
-        self._board.put(f"queue/{name}", {"known": jobs_there is not None, "jobs": rows})
+        changed = self._board.put(f"queue/{name}", {"known": jobs_there is not None, "jobs": rows})
         # What is drawn of the map changes with each look; the page fetches it when it is in sight.
         # The moment of the look is left out: it alone is no change.
         still = msgspec.structs.replace(map_, now=msgspec.structs.replace(map_.now, at=0.0))
-        return self._board.put(f"map/{name}", {"is": hashlib.sha256(to_json(still)).hexdigest()[:16]})
+        self._board.put(f"map/{name}", {"is": hashlib.sha256(to_json(still)).hexdigest()[:16]})
+        return changed
 
     def space(self) -> bool:
         """Look how full the volumes are."""

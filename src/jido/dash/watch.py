@@ -23,7 +23,7 @@ GLANCE, WHOLE, RUN = "glance", "whole", "run/"
 # Seconds for which the thread goes on when nobody looks: a page that is loaded anew is a moment of nobody.
 _LINGER = 15.0
 # Seconds between looks: soonest after a change, and at the most.
-_NODES, _RUNS, _PEEK, _SELDOM = (4.0, 45.0), (2.0, 20.0), (1.0, 8.0), 150.0
+_NODES, _RUNS, _PEEK, _SELDOM = (8.0, 45.0), (2.0, 20.0), (1.0, 8.0), 150.0
 # The same after a look that failed, and where only a person can help.
 _LOST, _LOCKED = (2.0, 60.0), (10.0, 120.0)
 
@@ -58,7 +58,7 @@ class Watch:
         with self._turn:
             self._wants[what] += 1
             if self._wants[what] == 1:
-                self._due.pop(what, None)
+                self._due.pop("nodes" if what == WHOLE else what, None)
             if self._thread is None and not self._stop:
                 self._thread = threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True)
                 self._thread.start()

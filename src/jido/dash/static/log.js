@@ -24,6 +24,11 @@ export function logOf(selector, pieces) {
   return shown.box.isConnected ? el("div", { data: { keep: shown.box.dataset.keep } }) : shown.box;
 }
 
+/** Whether something of it is in sight, also where the server has nothing to tell now. */
+export function hasLog(selector) {
+  return shown.of === selector && shown.seen.size > 0;
+}
+
 /** Where the page was built anew around it, it takes its place again. */
 export function settleLog() {
   const place = shown.box && document.querySelector(`[data-keep="${CSS.escape(shown.box.dataset.keep)}"]`);

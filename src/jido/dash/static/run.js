@@ -6,7 +6,7 @@ import { all, known } from "./stream.js";
 import { ask, problemOf, typed } from "./actions.js";
 import { command, facts, ran, reason, standing, state, table, unseen, waited, wants } from "./pieces.js";
 import { curves } from "./curves.js";
-import { logOf } from "./log.js";
+import { hasLog, logOf } from "./log.js";
 
 const answers = new Map();
 
@@ -51,7 +51,7 @@ function output(row, selector) {
     el("h2", { id: "log-title" }, t("log"), selector.includes(".") ? ` (${t("task")} ${selector.split(".")[1]})` : ""),
     peek?.problem && problemOf(peek.problem),
     pieces[0]?.[1].start > 0 && el("p", { class: "hint" }, t("log_cut")),
-    pieces.length === 0 && !peek?.problem && el("p", { class: "hint" }, row.tasks && !selector.includes(".") ? t("choose_task") : !peek ? t("asking") : t(row.is_over ? "no_log_over" : "no_log")),
+    pieces.length === 0 && !peek?.problem && !hasLog(selector) && el("p", { class: "hint" }, row.tasks && !selector.includes(".") ? t("choose_task") : !peek ? t("asking") : t(row.is_over ? "no_log_over" : "no_log")),
     logOf(selector, pieces));
 }
 
