@@ -9,7 +9,7 @@ from jido.model.map import Bytes
 
 
 def said(board: Board, version: int, *beginnings: str) -> tuple[int, dict[str, object]]:
-    now, rows = board.since(version, beginnings or ("",))
+    now, rows = board.since(version, beginnings or ("run/", "space/", "log/"))
     return now, {key: None if row is None else msgspec.json.decode(row) for key, row in rows.items()}
 
 
@@ -25,6 +25,7 @@ def test_only_what_changed_is_told_and_only_where_it_is_looked_at() -> None:
     board.put("run/10", {})
     assert said(board, version, "run/")[1] == {"run/1": {"state": "done"}, "run/10": {}}
     assert said(board, version, "space/")[1] == {}
+    assert said(board, version, "run/1")[1] == {"run/1": {"state": "done"}}
 
 
 def test_what_is_gone_is_told_to_those_who_knew_it() -> None:

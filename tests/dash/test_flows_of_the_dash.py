@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 from visitor import Stream, Visitor
+
+SWEEP = 'echo "x is $JIDO_PARAM_x"; echo "{\\"y\\": 1}" >"$JIDO_RESULTS/metrics.jsonl"'
 
 
 def submitted(visitor: Visitor, project: Path, **form: str) -> int:
@@ -57,6 +61,30 @@ def test_a_run_is_submitted_followed_with_log_and_curves_and_brought_home(visito
     assert row["result"]["files"] >= 2
     assert list(project.glob("results/*/metrics.jsonl"))
     assert not list(project.rglob("pwned"))
+
+
+def test_a_sweep_shows_its_tasks_and_each_of_them_its_log(
+    visitor: Visitor, project: Path, env: dict[str, str]
+) -> None:
+    words = ["sweep", "--on", "local", "--param", "x=a b,<i>", "--", "sh", "-c", SWEEP]
+    done = subprocess.run(
+        [sys.executable, "-m", "jido", *words], env=env, cwd=project, check=True, capture_output=True, text=True
+    )
+    number = int(done.stdout)
+
+    def whole(known: dict[str, Any]) -> Any:
+        rows = (known.get(f"tasks/{number}") or {"rows": []})["rows"]
+        return [row["state"] for row in rows] == ["done", "done"] and known.get(f"curves/{number}") and rows
+
+    with visitor.hears(run=str(number)) as stream:
+        rows = stream.until(whole)
+        assert [row["values"] for row in rows] == [["a b"], ["<i>"]]
+        assert [one["group"] for one in stream.known[f"curves/{number}"]] == ["0", "1"]
+    # From the run to a task and back, as a tab goes.
+    with visitor.hears(run=f"{number}.1") as stream:
+        stream.until(lambda known: stream.log(f"{number}.1") == "x is <i>\n")
+    with visitor.hears(run=str(number)) as stream:
+        assert stream.until(whole)
 
 
 def test_what_failed_says_so_and_hostile_words_stay_words(visitor: Visitor, project: Path) -> None:

@@ -42,18 +42,21 @@ class Board:
             ring()
         return True
 
-    def since(self, version: int, beginnings: tuple[str, ...]) -> tuple[int, dict[str, msgspec.Raw | None]]:
-        """What changed after a version, of the keys that begin so, oldest first; and the version now.
+    def since(self, version: int, wanted: tuple[str, ...]) -> tuple[int, dict[str, msgspec.Raw | None]]:
+        """What changed after a version, oldest first; and the version now.
 
-        A tab that knows nothing (version 0) is not told of what is gone.
+        Args:
+            version: That was told last; who knows nothing (0) is not told of what is gone.
+            wanted: Keys; one that ends with ``/`` stands for all that begin so.
         """
+        exact, beginnings = frozenset(wanted), tuple(one for one in wanted if one.endswith("/"))
         with self._lock:
             rows = sorted((at, key, text) for key, (at, text) in self._rows.items() if at > version)
             now = self._version
         return now, {
             key: None if text is None else msgspec.Raw(text)
             for _, key, text in rows
-            if key.startswith(beginnings) and (text is not None or version)
+            if (key in exact or key.startswith(beginnings)) and (text is not None or version)
         }
 
     def close(self) -> None:

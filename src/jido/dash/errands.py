@@ -147,13 +147,13 @@ class Errands:
             changed = self._append(wanted, news) or changed
             if news.curves is not None:
                 changed = (
-                    self._board.put(f"curves/{number}", [msgspec.to_builtins(one) for one in news.curves]) or changed
+                    self._board.put(f"curves/{wanted}", [msgspec.to_builtins(one) for one in news.curves]) or changed
                 )
             if not news.more:
                 break
         self._board.put(f"peek/{wanted}", {"size": news.size, "problem": None, "open": not run.state.ended})
         if run.spec.sweep:
-            self._tasks(run)
+            self._tasks(run, wanted)
         return changed, not run.settled
 
     def _append(self, wanted: str, news: peeking.News) -> bool:
@@ -179,11 +179,11 @@ class Errands:
         """Nobody looks at a run any more."""
         self._peeks.pop(wanted, None)
         self._forget_log(wanted)
-        number = wanted.partition(".")[0]
-        for key in (f"curves/{number}", f"tasks/{number}", f"peek/{wanted}"):
+        # Each tab's view has keys of its own: the same run seen otherwise is another.
+        for key in (f"curves/{wanted}", f"tasks/{wanted}", f"peek/{wanted}"):
             self._board.put(key, None)
 
-    def _tasks(self, run: Run) -> None:
+    def _tasks(self, run: Run, wanted: str) -> None:
         names = list(run.spec.sweep.names) if run.spec.sweep else []
         rows = []
         sweeps.fetch_results(run)
@@ -193,7 +193,7 @@ class Errands:
             row["mood"] = seen.mood(task.state)
             row["figures"] = {key: value for key, value in sweeps.figures(task).items() if _short(value)}
             rows.append(row)
-        self._board.put(f"tasks/{run.number}", {"names": names, "rows": rows})
+        self._board.put(f"tasks/{wanted}", {"names": names, "rows": rows})
 
 
 def _short(value: object) -> bool:

@@ -31,20 +31,19 @@ def told(room: Room, request: Request, whole: str, run: str) -> StreamingRespons
         run: The run whose log it shows, ``NUMBER`` or ``NUMBER.TASK``; empty for none.
     """
     knows = request.headers.get("last-event-id") or ""
-    beginnings: tuple[str, ...] = _ALWAYS
+    wanted: tuple[str, ...] = _ALWAYS
     if whole:
-        beginnings += tuple(f"{kind}/{whole}" for kind in ("map", "queue", "space", "data"))
+        wanted += tuple(f"{kind}/{whole}" for kind in ("map", "queue", "space", "data"))
     if run:
-        number = run.partition(".")[0]
-        beginnings += (f"log/{run}/", f"peek/{run}", f"curves/{number}", f"tasks/{number}")
+        wanted += (f"log/{run}/", f"peek/{run}", f"curves/{run}", f"tasks/{run}")
     return StreamingResponse(
-        _events(room, knows, beginnings, whole, run),
+        _events(room, knows, wanted, whole, run),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
 
 
-async def _events(room: Room, knows: str, beginnings: tuple[str, ...], whole: str, run: str) -> AsyncIterator[bytes]:
+async def _events(room: Room, knows: str, wanted: tuple[str, ...], whole: str, run: str) -> AsyncIterator[bytes]:
     board = room.board
     name, _, version_text = knows.partition(".")
     version = int(version_text) if name == board.name and version_text.isdecimal() else 0
@@ -59,7 +58,7 @@ async def _events(room: Room, knows: str, beginnings: tuple[str, ...], whole: st
     with board.heard(ring), room.looked_at(whole, run):
         while not board.closed:
             bell.clear()
-            version, rows = board.since(version, beginnings)
+            version, rows = board.since(version, wanted)
             if rows:
                 yield _event("change", f"{board.name}.{version}", rows)
             with anyio.move_on_after(BEAT) as waited:

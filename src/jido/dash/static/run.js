@@ -1,7 +1,7 @@
 // One run: how it stands and why, what it prints as it does, its curves.
 
 import { el } from "./dom.js";
-import { t, moment, count, span } from "./words.js";
+import { t, moment, count, figure, span } from "./words.js";
 import { all, known } from "./stream.js";
 import { ask, problemOf, typed } from "./actions.js";
 import { command, facts, ran, reason, standing, state, table, unseen, waited, wants } from "./pieces.js";
@@ -11,7 +11,7 @@ import { hasLog, logOf } from "./log.js";
 const answers = new Map();
 
 export function run(selector, redraw) {
-  const [number, task] = selector.split(".");
+  const [number] = selector.split(".");
   const row = known.get(`run/${number}`);
   if (!row) return [el("h1", { tabindex: "-1" }, number), el("p", {}, t(known.size ? "no_run" : "loading"))];
   const lost = ["lost"].includes(known.get(`cluster/${row.cluster}`)?.state);
@@ -33,8 +33,8 @@ export function run(selector, redraw) {
       [t("command"), el("code", {}, row.command)], [t("folder_there"), el("code", {}, row.there)],
     ]),
     why(row, redraw),
-    row.tasks > 0 && tasks(row, number, task),
-    el("section", { data: { key: "curves" }, aria: { labelledby: "curves-title" } }, el("h2", { id: "curves-title" }, t("curves")), curves(known.get(`curves/${number}`))),
+    row.tasks > 0 && tasks(row, selector),
+    el("section", { data: { key: "curves" }, aria: { labelledby: "curves-title" } }, el("h2", { id: "curves-title" }, t("curves")), curves(known.get(`curves/${selector}`))),
     output(row, selector),
     story(row, redraw),
     el("section", { class: "terminal", data: { key: "terminal" } }, el("h2", {}, t("in_terminal")), el("ul", { class: "commands" },
@@ -55,8 +55,9 @@ function output(row, selector) {
     logOf(selector, pieces));
 }
 
-function tasks(row, number, chosen) {
-  const found = known.get(`tasks/${number}`);
+function tasks(row, selector) {
+  const [number, chosen] = selector.split(".");
+  const found = known.get(`tasks/${selector}`);
   const counted = row.counts.map(([one, mood, many]) => el("span", {}, state({ state: one, mood }), ` ${count(many)}`));
   if (!found) return el("section", { data: { key: "tasks" } }, el("h2", {}, t("tasks")), el("p", {}, counted));
   const figures = [...new Set(found.rows.flatMap((task) => Object.keys(task.figures)))].slice(0, 5);
@@ -69,9 +70,13 @@ function tasks(row, number, chosen) {
         el("a", { href: `#/r/${number}.${task.task}`, aria: { current: String(task.task) === chosen ? "true" : null } }, task.task),
         ...task.values, state(task), task.node,
         task.started && task.ended ? span(task.ended - task.started) : "",
-        ...figures.map((name) => task.figures[name] ?? ""),
+        ...figures.map((name) => written(task.figures[name])),
       ],
     })), { label: t("tasks"), kind: "tasks" }));
+}
+
+function written(value) {
+  return typeof value === "number" ? figure(value) : value ?? "";
 }
 
 function once(key, path, redraw) {

@@ -68,6 +68,6 @@ export function figure(value) {
   if (!Number.isFinite(value)) return String(value);
   if (value === 0) return "0";
   const big = Math.abs(value);
-  if (big >= 1e6 || big < 1e-4) return value.toExponential(2).replace("e+", "e");
+  if (big >= 1e6 || big < 1e-3) return value.toExponential(2).replace("e+", "e");
   return String(Number(value.toPrecision(4)));
 }
