@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 import time
+import webbrowser
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import msgspec
 import pytest
 from visitor import Dash, Visitor, environment
 
 from jido.config import clusters
+from jido.dash import server
 from jido.testing.sshd import Server
 
 
@@ -85,6 +90,30 @@ def test_a_lost_cluster_is_told_with_its_last_good_look_and_heals(
             assert stream.until(stands("good"))["good"] > lost["good"]
     finally:
         dash.end()
+
+
+def test_a_browser_is_opened_by_a_file_that_others_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str, int]] = []
+
+    def opened(address: str) -> None:
+        file = Path(url2pathname(urlsplit(address).path))
+        seen.append((address, file.read_text(), stat.S_IMODE(file.stat().st_mode)))
+
+    monkeypatch.setattr(webbrowser, "open", opened)
+    monkeypatch.setenv("DISPLAY", ":7")
+    with server._opened("http://127.0.0.1:1/?token=secret&<", 1, wanted=True):
+        until = time.monotonic() + 10
+        while not seen:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    [(address, text, mode)] = seen
+    assert "secret" not in address
+    assert "token=secret&amp;&lt;" in text
+    assert mode == 0o600
+    assert not Path(url2pathname(urlsplit(address).path)).exists()
+    monkeypatch.delenv("DISPLAY")
+    with server._opened("http://127.0.0.1:1/?token=secret", 1, wanted=True):
+        assert len(seen) == 1
 
 
 def test_without_its_packages_it_says_what_to_type(tmp_path: Path) -> None:

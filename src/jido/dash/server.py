@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,7 +117,8 @@ def _opened(address: str, number: int, *, wanted: bool) -> Iterator[None]:
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:  # noqa: PTH123
         stream.write(f'<!DOCTYPE html><meta http-equiv="refresh" content="0;url={escape(address)}">')
     try:
-        webbrowser.open(file.as_uri())
+        # Some wait until the browser is there, and what it wants to open is not served before.
+        threading.Thread(target=webbrowser.open, args=(file.as_uri(),), daemon=True).start()
         yield
     finally:
         file.unlink(missing_ok=True)
