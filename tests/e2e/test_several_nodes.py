@@ -54,7 +54,9 @@ def has_mpi() -> bool:
 def test_processes_on_two_nodes_find_each_other_by_their_variables(person: Person) -> None:
     (person.folder / "reduce.py").write_text(REDUCE)
     done = person.types("run", "--on", "hanok", "-N", "2", "--tasks", "2", "--", "python3", "reduce.py")
-    assert sorted(done.stdout.splitlines()) == [
+    # On a busy machine srun says that it waits for the nodes, which are this job's.
+    printed = [line for line in done.stdout.splitlines() if not line.startswith("srun: ")]
+    assert sorted(printed) == [
         "6 0 0 0 0 2 4 2 hanok-g1 hanok-g[1-2]",
         "6 1 1 0 0 2 4 2 hanok-g1 hanok-g[1-2]",
         "6 2 0 1 1 2 4 2 hanok-g2 hanok-g[1-2]",

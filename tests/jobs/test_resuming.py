@@ -162,7 +162,7 @@ class TestOnSlurm:
         while site.says("squeue", "-h", "-j", run.job, "-o", "%T") != "PENDING":
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        run = site.stands(run, State.REQUEUED)
+        run = site.put_back(run)
         site.says("scancel", other.job)
         ready(site, run, 2)
         site.says("touch", f"{site.workspace.results(run.name)}/enough")

@@ -14,6 +14,8 @@ from tests.jobs.conftest import HOSTILE, Site, until
 from jido.engines.process import Process
 from jido.errors import CommandFailed, ConnectionLost, SchedulerRefused, StateUnknown, Unreachable
 from jido.jobs import handover
+from jido.jobs.ledger import Ledger
+from jido.jobs.runs import Run
 from jido.jobs.status import refresh
 from jido.jobs.submit import settle, submit
 from jido.model.command import Command, Reply
@@ -49,6 +51,44 @@ def test_a_run_gets_the_paths_of_the_contract_and_leaves_its_end(site: Site) -> 
     end = json.loads(Path(site.workspace.run(run.name), "exit.json").read_text())
     assert (end["code"], end["job"]) == (0, run.job)
     assert not Path("pwned").exists()
+
+
+class Slow:
+    """A way to the machine on which an exec stands still until somebody lets it go."""
+
+    def __init__(self, real: Transport) -> None:
+        self.real, self.host = real, real.host
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    def run(self, command: Command) -> Reply:
+        self.reached.set()
+        assert self.go.wait(30)
+        return self.real.run(command)
+
+
+def test_a_look_beside_a_submission_leaves_it_alone(site: Site) -> None:
+    """As `jido ps` in another terminal: what is under way is no submission whose outcome nobody saw."""
+    way, done = Slow(site.transport), list[Run]()
+    drafted = site.draft("true")
+
+    def hand_over() -> None:
+        book = Ledger(site.ledger.file)
+        done.append(submit(way, site.engine, book, drafted, cluster="here", folder="/x"))  # type: ignore[arg-type]
+        book.close()
+
+    thread = threading.Thread(target=hand_over)
+    thread.start()
+    assert way.reached.wait(30)
+    [run] = site.ledger.unsettled()
+    [seen] = refresh(site.transport, site.engine, site.ledger, [run])
+    assert (seen.job, seen.settled) == ("", False)
+    way.go.set()
+    thread.join(30)
+    assert done
+    assert done[0].job
+    ended(site, run.number)
+    assert site.ledger.get(run.number).state is State.DONE
+    assert not list(site.ledger.file.parent.glob("*.in-hand/*"))
 
 
 def test_a_command_and_its_environment_arrive_exactly(site: Site) -> None:

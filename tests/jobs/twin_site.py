@@ -195,6 +195,17 @@ class TwinSite:
     def stands(self, run: Run, state: State, seconds: float = 60) -> Run:
         return self.until(run, lambda now: now.state is state, seconds)
 
+    def put_back(self, run: Run) -> Run:
+        """A run that was requeued, once its first life is over for Slurm too.
+
+        Slurm may hear of that one's end when the second has begun; to Slurm that ends the job, FAILED (22.05).
+        """
+        run = self.stands(run, State.REQUEUED)
+        over = time.monotonic() + 5
+        while time.monotonic() < over:
+            time.sleep(0.2)
+        return run
+
     def ended(self, run: Run, seconds: float = 60) -> Run:
         return self.until(run, lambda now: now.settled, seconds)
 

@@ -70,7 +70,7 @@ def stand_in_guest(script: str, needs: Sequence[str]) -> Ground:
     try:
         uml = ["linux.uml", "mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet"]
         uml += [f"init={_HERE / script}", f"here={_HERE}", "con=null", "con0=null,fd:1", "ssl=null"]
-        return _run([*_SPACES, *uml, f"uml_dir={folder}/"], 90, None, word="share=")
+        return _run([*_SPACES, *uml, f"uml_dir={folder}/"], 300, None, word="share=")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -51,7 +51,7 @@ class Errands:
         found = {run.number: run for run in book.recent(_RECENT, self._name)}
         found |= {run.number: run for run in book.unsettled(self._name)}
         changed = self._tell(found.values())
-        looked = jobs.refresh([run for run in found.values() if not seen.under_way(run)])
+        looked = jobs.refresh(list(found.values()))
         changed = self._tell(looked.runs) or changed
         for error in looked.problems.values():
             raise error

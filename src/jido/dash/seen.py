@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jido.api import why
+from jido.api import jobs, why
 from jido.api.capacity import Gpus
 from jido.api.space import Disk, Space
 from jido.errors import JidoError
+from jido.jobs.in_hand import is_in_hand
 from jido.jobs.runs import Run
 from jido.model.job import State
 from jido.model.map import Map, QueuedJob
@@ -20,8 +20,6 @@ from jido.transfer.datasets.catalogue import Catalogue
 
 Row = dict[str, Any]
 
-# Seconds after which a submission has ended in one way or another: pushing is over when its intent is written.
-_HANDED_OVER = 180.0
 _WAITS = (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
 
 
@@ -33,11 +31,8 @@ def problem(error: JidoError | None) -> Row | None:
 
 
 def under_way(one: Run) -> bool:
-    """Whether a run may be in the middle of being handed over.
-
-    A look at it would shut that out: it settles what became of a submission, so that nothing comes of it later.
-    """
-    return not one.job and not one.settled and not one.held and time.time() - one.intended < _HANDED_OVER
+    """Whether somebody is handing a run over at this moment."""
+    return not one.job and not one.settled and not one.held and is_in_hand(jobs.ledger().file, one.token)
 
 
 def mood(state: State) -> str:

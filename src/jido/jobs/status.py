@@ -16,6 +16,7 @@ import msgspec
 from jido.engines.base import Engine
 from jido.errors import SchedulerDown
 from jido.jobs.evidence import Traces, ask_traces
+from jido.jobs.in_hand import is_in_hand
 from jido.jobs.ledger import Ledger
 from jido.jobs.runs import Run
 from jido.model.command import Reply
@@ -68,7 +69,9 @@ def look(
         SchedulerDown: Its engine could not be asked; only ends that the run folders tell are written down.
     """
     open_ = [run for run in runs if not run.settled]
-    if lost := [run for run in open_ if not run.job and not run.held]:
+    # One that another process is handing over would be shut out by this look.
+    lost = [run for run in open_ if not run.job and not run.held and not is_in_hand(ledger.file, run.token)]
+    if lost:
         # What it brings along is needed for this rare case only, and `ps` is to be quick.
         from jido.jobs.submit import settle
 

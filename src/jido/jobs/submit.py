@@ -19,6 +19,7 @@ from jido.errors import (
     StateUnknown,
 )
 from jido.jobs import chains, elsewhere, environments, handover, script, settlement, sweeping, waiting
+from jido.jobs.in_hand import in_hand
 from jido.jobs.ledger import Ledger
 from jido.jobs.runs import Run
 from jido.model.command import Command
@@ -141,6 +142,11 @@ def submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, *
         StateUnknown: The outcome could not be established; `jido ps` will, once the cluster answers.
         TransportError: The cluster was not reached; nothing was submitted.
     """
+    with in_hand(ledger.file, draft.token):
+        return _submit(transport, engine, ledger, draft, cluster, folder)
+
+
+def _submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, cluster: str, folder: str) -> Run:
     run = ledger.intend(
         token=draft.token,
         name=draft.name,

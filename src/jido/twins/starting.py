@@ -315,8 +315,8 @@ def _failed(folder: Path, daemon: str, what: str) -> TwinError:
 
 
 def last_line(log: Path) -> str:
-    """The last thing a daemon said; empty when it said nothing."""
+    """The last thing a daemon said; empty when it said nothing. MariaDB's very last word is never the reason."""
     with contextlib.suppress(OSError):
         lines = log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        return next((line for line in reversed(lines) if not line.endswith("[ERROR] Aborting")), "")
     return ""
