@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
     },
     "Twins": {
         "twin": ("twin", "twin", "a running replica of a mapped cluster on this machine"),
+        "tour": ("tour", "tour", "learn by doing: eight short missions on a twin, in Korean or English"),
     },
     "More": {
         "completion": ("completion", "completion", "what makes Tab know jido, in bash, zsh and fish"),
@@ -104,7 +105,7 @@ class Tree(click.Group):
 @click.group(
     cls=Tree,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with: jido add NAME USER@HOST, or try it on this machine: jido twin up aurora",
+    epilog="Begin with: jido add NAME USER@HOST, or try it on this machine: jido twin up aurora, jido tour",
 )
 @click.version_option(package_name="jido", message="jido %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="With an error, show host, argv, code and output.")

@@ -64,6 +64,11 @@ class _Filler(string.Formatter):
 _FILLER = _Filler()
 
 
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """A sentence with its values; ``{name:은}`` puts the particle of Korean that fits the value behind it."""
+    return _FILLER.vformat(template, (), values)
+
+
 def particle(word: str, kind: str) -> str:
     """The form that a Korean particle takes after a word, as it is read aloud.
 
@@ -97,7 +102,7 @@ class Speech:
         node: Any = catalogue(self.lang, "says")
         for part in key.split("."):
             node = node[part]
-        return _FILLER.vformat(node, (), values)
+        return filled(node, values)
 
     def has(self, key: str) -> bool:
         """Whether there is a sentence of that key."""

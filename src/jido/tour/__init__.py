@@ -1,0 +1,1 @@
+"""``jido tour``: eight missions on a twin, each checked by what really happened there."""
