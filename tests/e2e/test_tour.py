@@ -62,7 +62,7 @@ class Terminal:
     def types(self, line: str) -> str:
         """A line, up to the next prompt or question."""
         os.write(self.terminal, line.encode() + b"\n")
-        return self.until(rf"\n?({re.escape(HERE)}|{re.escape(THERE)}\S*\$ |\[y/N\]: ?)$")
+        return self.until(rf"\n?({re.escape(HERE)}|{re.escape(THERE)}\S*\$ |\[Y/n\]: ?)$")
 
     def does(self, mission: int) -> str:
         """All that a mission shows, and its check's word on it where it asks nothing."""
@@ -71,7 +71,7 @@ class Terminal:
                 typed = line.format(cluster=TWIN, ssh=f"ssh {TWIN}", hold=WITH_LIMITS)
                 assert f"    {typed}\n" in self.seen, (typed, self.seen)
                 said = self.types(typed)
-                if said.endswith(("[y/N]: ", "[y/N]:")):
+                if said.rstrip().endswith("[Y/n]:"):
                     said = self.types("y")
                 if line.startswith("jido submit") and mission == 4:
                     self.runs()
@@ -177,7 +177,7 @@ def test_all_eight_missions_by_what_they_show_with_mistakes_and_a_break(learner:
     assert left_running(learner) == []
     assert learner.run()["state"] == "cancelled"
     assert "is not up now" in learner.types("tour", "show").stdout
-    assert "`jido tour`" in learner.types("tour", "check", code=1).stderr
+    assert "`jido tour`" in learner.types("tour", "check", code=5).stderr
 
     screen = Terminal(learner)
     try:

@@ -21,17 +21,22 @@ def stage(case: Case) -> Verdict:
     if not known:
         return missing("nothing")
     # The job that brings it may be under way.
-    copies = case.until(lambda: _copies(case.twin, known), bool)
+    case.until(lambda: _staging(case, known), lambda runs: not runs)
+    copies = _copies(case.twin, known)
     whole = [(node, one) for node, one, count in copies if one.files is None or count >= one.files]
     if whole:
         node, one = whole[0]
         return passed(node=node, name=one.name, files=one.files or 0)
     if copies:
         return missing("cut", node=copies[0][0], name=copies[0][1].name)
-    staging = [run for run in case.runs() if not run.state.ended and known[0].name in run.spec.stage]
-    if staging:
-        return missing("under_way", run=staging[0].number, name=known[0].name)
+    if staging := _staging(case, known):
+        return missing("under_way", run=staging[0].number, name=staging[0].spec.stage[0])
     return missing("registered", name=known[0].name)
+
+
+def _staging(case: Case, known: tuple[Dataset, ...]) -> list[Run]:
+    names = {one.name for one in known}
+    return [run for run in case.runs() if not run.state.ended and names & set(run.spec.stage)]
 
 
 def _copies(twin: Path, known: tuple[Dataset, ...]) -> list[tuple[str, Dataset, int]]:
@@ -71,7 +76,9 @@ def _unfinished(tried: list[Run], done: list[Run]) -> Verdict:
     last = tried[0]
     if last.state is State.QUEUED:
         holding = [run.number for run in tried if run.state is State.RUNNING]
-        return missing("waits", run=last.number, holder=holding[-1]) if holding else missing("queued", run=last.number)
+        return (
+            missing("waits", run=last.number, holder=holding[-1]) if holding else missing("queued", run=last.number)
+        )
     if not last.state.ended:
         return missing("running", run=last.number)
     return missing("no_results", run=done[0].number) if done else missing("failed", run=last.number)

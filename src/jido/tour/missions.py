@@ -71,7 +71,9 @@ MISSIONS = (
         "train",
         (
             _here("{ssh}"),
-            _there("ls /dev/nvidia*", "srun --gpus=1 sh -c 'hostname; ls /dev/nvidia*; df -h /local_datasets'", "exit"),
+            _there(
+                "ls /dev/nvidia*", "srun --gpus=1 sh -c 'hostname; ls /dev/nvidia*; df -h /local_datasets'", "exit"
+            ),
         ),
         running.train,
     ),

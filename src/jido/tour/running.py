@@ -28,7 +28,8 @@ def train(case: Case) -> Verdict:
     """A job had a GPU on a compute node, and nothing computes on the login node."""
     if busy := case.there("sh", "-c", _COMPUTING).split():
         return missing("computes", pid=busy[0], program=busy[1])
-    seen = list(case.until(case.jobs, lambda found: any(job.ran and job.gpus for job in found.values())).values())
+    # A job that was just begun, or is being tidied up, is waited for.
+    seen = [*case.until(case.jobs, lambda found: not any(job.moves for job in found.values())).values()]
     good = [job for job in seen if job.ran and job.gpus]
     if good:
         return passed(node=good[-1].node, job=good[-1].id)

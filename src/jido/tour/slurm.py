@@ -40,6 +40,11 @@ class Seen(msgspec.Struct, frozen=True):
         return self.state == "PENDING"
 
     @property
+    def moves(self) -> bool:
+        """Whether it runs or is just ending."""
+        return self.state in ("CONFIGURING", "RUNNING", "COMPLETING")
+
+    @property
     def ran(self) -> bool:
         """Whether it came to a good end; COMPLETING is said of one that was cancelled as well."""
         return self.state == "COMPLETED"
