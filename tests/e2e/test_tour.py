@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
 import select
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -70,6 +72,8 @@ class Terminal:
             for line in step.lines:
                 typed = line.format(cluster=TWIN, ssh=f"ssh {TWIN}", hold=WITH_LIMITS)
                 assert f"    {typed}\n" in self.seen, (typed, self.seen)
+                if line == "jido pull":
+                    assert "still lie on the cluster" in self.types("check")
                 said = self.types(typed)
                 if said.rstrip().endswith("[Y/n]:"):
                     said = self.types("y")
@@ -200,8 +204,6 @@ def test_all_eight_missions_by_what_they_show_with_mistakes_and_a_break(learner:
         assert "All 60 files of photos lie on aurora-g3" in screen.does(6)
 
         screen.goes_on()
-        screen.types("jido run --gpus 1 -- python3 train.py 1")
-        assert "still lie on the cluster" in screen.types("check")
         assert "byte for byte" in screen.does(7)
         said = screen.leaves("next")
     finally:
@@ -212,3 +214,37 @@ def test_all_eight_missions_by_what_they_show_with_mistakes_and_a_break(learner:
     assert learner.json("ps", "-a")["problems"] == {}
     assert len(list(working.glob("results/*/loss.txt"))) == 1
     assert not list(learner.home.rglob("pwned"))
+
+
+def test_without_a_terminal_plain_commands_do_the_same_beside_a_twin_of_ones_own(learner: Person) -> None:
+    def ssh(*words: str) -> str:
+        config = learner.home / f"jido/state/twins/{TWIN}/ssh_config"
+        argv = ["ssh", "-F", str(config), TWIN, *words]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert "no tour" in learner.types("tour", "check", code=4).stderr
+    assert "no tour" in learner.types("tour", "end").stderr
+    learner.types("add", "aurora", "me@aurora.example.edu")
+    shown = learner.types("tour", "--lang", "ko").stdout
+    assert "미션 1/8" in shown
+    assert "    ssh -F " in shown
+    assert "    jido tour check\n" in shown
+    assert "아직 where.txt가 없습니다" in learner.types("tour", "check", code=1).stdout
+    ssh("hostname > where.txt")
+    assert "맞습니다" in learner.types("tour", "check").stdout
+    assert "Mission 2 of 8" in learner.types("tour", "next", "--lang", "en").stdout
+    # The machine stops in the middle: the keeper is gone, with all that it kept.
+    os.kill(learner.json("twin", "ls")[TWIN]["daemons"][0]["pid"], 9)
+    keeper = json.loads((learner.home / f"jido/state/twins/{TWIN}/state.json").read_text())["keeper"]["pid"]
+    os.kill(keeper, 9)
+    assert "not up" in learner.types("tour", "check", code=5).stderr
+    assert "Mission 2 of 8" in learner.types("tour").stdout
+    assert ssh("cat where.txt") == "aurora\n"
+    assert "Mission 7 of 8" in learner.types("tour", "reset", "stage").stdout
+    assert "No dataset" in learner.types("tour", "check", code=1).stdout
+    learner.types("tour", "next", "--skip")
+    said = learner.types("tour", "next", "--skip").stdout
+    assert "Left out:" in said
+    assert left_running(learner) == []
+    assert set(learner.json("twin", "ls")) == set()
+    assert [one["name"] for one in learner.json("ls")] == ["aurora", "local"]

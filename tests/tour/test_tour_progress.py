@@ -62,8 +62,8 @@ def test_hints_say_more_each_time_and_stay_at_the_last(begun: Progress) -> None:
     for _ in range(4):
         told = guide.hint(kept.need())
         said.append((told.text[:11], told.next))
-    assert said[0] == ("Hint 1 of 3", "jido tour hint")
-    assert said[2] == said[3] == ("Hint 3 of 3", "jido tour check")
+    assert said[0] == ("Hint 1 of 3", "To go on: `jido tour hint`")
+    assert said[2] == said[3] == ("Hint 3 of 3", "To go on: `jido tour check`")
 
 
 def test_nothing_is_checked_while_the_twin_is_down(begun: Progress) -> None:

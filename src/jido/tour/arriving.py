@@ -16,8 +16,7 @@ def login(case: Case) -> Verdict:
     there = case.there("sh", "-c", 'hostname; echo "$HOME"; cat "$HOME/$0" 2>/dev/null', WHERE)
     host, home, *said = there.splitlines() or ["", ""]
     if not said:
-        key = "made_here" if (case.folder / WHERE).exists() else "nothing"
-        return missing(key, host=host)
+        return missing("made_here" if (case.folder / WHERE).exists() else "nothing", host=host)
     if said[0].strip() != host:
         return missing("other", host=host, said=said[0])
     return passed(host=host, home=home)
@@ -50,4 +49,5 @@ def disk(case: Case) -> Verdict:
         return missing("gone", root=place.root)
     if f"{place.root}/".startswith(f"{work}/"):
         return passed(root=place.root)
-    return missing("in_home" if f"{place.root}/".startswith(f"{home}/") else "elsewhere", root=place.root)
+    at_home = f"{place.root}/".startswith(f"{home}/")
+    return missing("in_home" if at_home else "elsewhere", root=place.root)

@@ -13,8 +13,8 @@ from jido.jobs.ledger import CANCEL
 from jido.model.job import Sighting, State
 from jido.tour import progress as kept
 from jido.tour.progress import Progress
-from jido.twins import lifecycle, processes, state
-from jido.twins.folder import STATE
+from jido.twins import folder as folders
+from jido.twins import processes, state
 
 MAP = "aurora"
 _NAME, _FOLDER = "aurora-tour", "jido-tour"
@@ -46,19 +46,19 @@ def begin(lang: str, folder: Path | None = None) -> Progress:
 
 def is_up(progress: Progress) -> bool:
     """Whether the tour's twin runs."""
-    record = state.read(twins.folder(progress.cluster) / STATE)
+    record = state.read(twins.folder(progress.cluster) / folders.STATE)
     return record is not None and processes.is_alive(record.keeper)
 
 
 def has_limits(progress: Progress) -> bool:
     """Whether Slurm's accounting runs there, without which no limit of a QoS holds."""
-    record = state.read(twins.folder(progress.cluster) / STATE)
+    record = state.read(twins.folder(progress.cluster) / folders.STATE)
     return record is None or any(daemon.name == "slurmdbd" for daemon in record.daemons)
 
 
 def ssh_config(progress: Progress) -> Path:
     """ssh's own configuration for the twin."""
-    return lifecycle.folders.resolve(twins.folder(progress.cluster)) / "ssh_config"
+    return folders.resolve(twins.folder(progress.cluster)) / "ssh_config"
 
 
 def pause(progress: Progress) -> None:

@@ -53,7 +53,7 @@ class Told(msgspec.Struct, frozen=True):
     Attributes:
         passed: Whether the mission is done.
         text: What to tell her.
-        next: The command to go on with.
+        next: What to type then, in a sentence.
     """
 
     passed: bool
@@ -95,7 +95,11 @@ def show(progress: Progress, *, in_shell: bool | None = None) -> Shown:
         )
         for number, step in enumerate(mission.steps)
     )
-    number = {"number": progress.mission + 1, "of": len(MISSIONS), "title": say(lang, f"{own}.title", filled)}
+    number: dict[str, str | int] = {
+        "number": progress.mission + 1,
+        "of": len(MISSIONS),
+        "title": say(lang, f"{own}.title", filled),
+    }
     notes = []
     if mission.name in progress.passed:
         notes.append(say(lang, "talk.passed_before", filled))
@@ -129,10 +133,10 @@ def check(progress: Progress, answer: str = "") -> Told:
     filled = {**values(progress), **found.values}
     if not found.passed:
         text = say(progress.lang, f"missions.{mission.name}.says.{found.key}", filled)
-        return Told(False, text, str(filled["hint"]))
+        return Told(False, text, _then(progress, filled["hint"]))
     if mission.name not in progress.passed:
         kept.write(msgspec.structs.replace(progress, passed=(*progress.passed, mission.name)))
-    return Told(True, say(progress.lang, f"missions.{mission.name}.done", filled), str(filled["next"]))
+    return Told(True, say(progress.lang, f"missions.{mission.name}.done", filled), _then(progress, filled["next"]))
 
 
 def hint(progress: Progress) -> Told:
@@ -141,8 +145,8 @@ def hint(progress: Progress) -> Told:
     hints = says(progress.lang, f"missions.{mission.name}.hints", filled)
     number = min(progress.hints, len(hints) - 1)
     kept.write(msgspec.structs.replace(progress, hints=number + 1))
-    more = str(filled["hint"] if number + 1 < len(hints) else filled["check"])
-    count = {"number": number + 1, "of": len(hints), "text": hints[number]}
+    more = _then(progress, filled["hint"] if number + 1 < len(hints) else filled["check"])
+    count: dict[str, str | int] = {"number": number + 1, "of": len(hints), "text": hints[number]}
     return Told(False, say(progress.lang, "talk.hint", count), more)
 
 
@@ -194,6 +198,10 @@ def language(said: str, progress: Progress | None) -> str:
     from jido.explain.speech import language as choose
 
     return progress.lang if progress is not None and not said else choose(said, os.environ)
+
+
+def _then(progress: Progress, command: str | int) -> str:
+    return say(progress.lang, "talk.go_on", {"command": command})
 
 
 def _title(progress: Progress, mission: Mission) -> str:

@@ -101,6 +101,7 @@ MISSIONS = (
             _here(
                 "jido data add data/photos",
                 "jido data stage photos --node aurora-g3",
+                "jido wait last",
                 "jido shell --extra=--nodelist=aurora-g3 -- ls -R /local_datasets",
                 "jido data ls --nodes",
             ),

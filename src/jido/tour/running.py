@@ -67,7 +67,8 @@ def wait(case: Case) -> Verdict:
     seen = case.until(case.jobs, lambda seen: all(job.reason not in _NOT_YET for job in _waiting(seen)))
     waiting = _waiting(seen)
     if not waiting:
-        return missing("nothing_waits" if any(job.state == "RUNNING" for job in seen.values()) else "nothing")
+        busy = any(job.moves for job in seen.values())
+        return missing("nothing_waits" if busy else "nothing")
     if not case.answer:
         return missing("no_answer", job=waiting[-1].id)
     answer = case.answer.strip("()").casefold()

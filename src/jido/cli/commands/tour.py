@@ -194,6 +194,7 @@ def _draw(shown: Shown) -> None:
     draw.out(draw.style(shown.heading, bold=True, fg="cyan"))
     for note in shown.notes:
         draw.out("\n".join(_paragraph(note)))
+    draw.out()
     draw.out("\n".join(_paragraph(shown.story)))
     for part in shown.parts:
         draw.out()
@@ -211,4 +212,4 @@ def _answer(told: Told, *, good: bool | None) -> None:
     draw.out(draw.style(first, fg=colour))
     for line in rest:
         draw.out(draw.style(line, fg=colour))
-    draw.next_step(told.next)
+    draw.say(told.next)
