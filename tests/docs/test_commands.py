@@ -28,6 +28,8 @@ def parse(command: click.Command, words: list[str], parent: click.Context | None
         with command.make_context(command.name, [*words], parent=parent) as context:
             if isinstance(command, click.Group):
                 rest = [*getattr(context, "_protected_args", ()), *context.args]
+                if not rest and command.invoke_without_command:
+                    return
                 _, below, rest = command.resolve_command(context, rest)
                 assert below is not None
                 parse(below, rest, context)

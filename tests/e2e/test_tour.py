@@ -234,17 +234,18 @@ def test_without_a_terminal_plain_commands_do_the_same_beside_a_twin_of_ones_own
     assert "맞습니다" in learner.types("tour", "check").stdout
     assert "Mission 2 of 8" in learner.types("tour", "next", "--lang", "en").stdout
     # The machine stops in the middle: the keeper is gone, with all that it kept.
-    os.kill(learner.json("twin", "ls")[TWIN]["daemons"][0]["pid"], 9)
     keeper = json.loads((learner.home / f"jido/state/twins/{TWIN}/state.json").read_text())["keeper"]["pid"]
     os.kill(keeper, 9)
     assert "not up" in learner.types("tour", "check", code=5).stderr
     assert "Mission 2 of 8" in learner.types("tour").stdout
     assert ssh("cat where.txt") == "aurora\n"
     assert "Mission 7 of 8" in learner.types("tour", "reset", "stage").stdout
+    assert f"needs the map of {TWIN}" in learner.types("tour", "check", code=1).stdout
+    learner.types("probe", TWIN)
     assert "No dataset" in learner.types("tour", "check", code=1).stdout
     learner.types("tour", "next", "--skip")
     said = learner.types("tour", "next", "--skip").stdout
     assert "Left out:" in said
     assert left_running(learner) == []
-    assert set(learner.json("twin", "ls")) == set()
-    assert [one["name"] for one in learner.json("ls")] == ["aurora", "local"]
+    assert learner.json("twin", "ls") == {}
+    assert [one["name"] for one in learner.json("ls")] == ["local", "aurora"]

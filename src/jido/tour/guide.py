@@ -8,6 +8,7 @@ import shutil
 
 import msgspec
 
+from jido.config import maps
 from jido.errors import Refused
 from jido.tour import ground, shell
 from jido.tour import progress as kept
@@ -129,6 +130,9 @@ def check(progress: Progress, answer: str = "") -> Told:
     if not ground.is_up(progress):
         raise Refused("the tour's twin is not up", hint="`jido tour` brings it up again; nothing you did is lost")
     mission = MISSIONS[progress.mission]
+    if mission.mapped and maps.latest(progress.cluster) is None:
+        text = say(progress.lang, "talk.no_map", values(progress))
+        return Told(False, text, _then(progress, f"jido probe {progress.cluster}"))
     found = mission.check(Case(progress, answer))
     filled = {**values(progress), **found.values}
     if not found.passed:

@@ -35,12 +35,14 @@ class Mission(msgspec.Struct, frozen=True):
         steps: What is typed.
         check: Looks at the twin, the ledger and the folder here.
         answer: What an answer to its question is called in the command line shown; empty where it asks nothing.
+        mapped: Whether it wants the map that an earlier mission draws.
     """
 
     name: str
     steps: tuple[Step, ...]
     check: Callable[[Case], Verdict]
     answer: str = ""
+    mapped: bool = True
 
 
 def _here(*lines: str) -> Step:
@@ -56,8 +58,9 @@ MISSIONS = (
         "login",
         (_here("{ssh}"), _there("hostname", "whoami", "pwd", "hostname > where.txt", "exit")),
         arriving.login,
+        mapped=False,
     ),
-    Mission("viewpoints", (_here("jido probe {cluster}", "jido show {cluster}"),), arriving.viewpoints, "PARTITION"),
+    Mission("viewpoints", (_here("jido probe {cluster}", "jido show {cluster}"),), arriving.viewpoints, "PARTITION", mapped=False),
     Mission(
         "disk",
         (
@@ -76,6 +79,7 @@ MISSIONS = (
             ),
         ),
         running.train,
+        mapped=False,
     ),
     Mission(
         "submit",
