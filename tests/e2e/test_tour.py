@@ -139,6 +139,8 @@ def test_all_eight_missions_by_what_they_show_with_mistakes_and_a_break(learner:
     screen = Terminal(learner, "--folder", str(working))
     try:
         assert "Mission 1 of 8" in screen.seen
+        # A module of her own is not taken for one of Python's by the tour's short names.
+        (working / "json.py").write_text("raise SystemExit('shadowed')")
         assert "is not done yet" in screen.types("next")
         screen.types("hostname > where.txt")
         assert "on your own machine, not on aurora" in screen.types("check")
@@ -187,7 +189,7 @@ def test_all_eight_missions_by_what_they_show_with_mistakes_and_a_break(learner:
     try:
         assert "Welcome back" in screen.seen
         assert "Mission 5 of 8" in screen.seen
-        assert "Slurm's own books" in screen.does(4)
+        assert "Slurm itself says" in screen.does(4)
 
         screen.goes_on()
         assert "No job of yours" in screen.types("check QOSMaxGRESPerUser")
@@ -233,6 +235,12 @@ def test_without_a_terminal_plain_commands_do_the_same_beside_a_twin_of_ones_own
     ssh("hostname > where.txt")
     assert "맞습니다" in learner.types("tour", "check").stdout
     assert "Mission 2 of 8" in learner.types("tour", "next", "--lang", "en").stdout
+    # Her terminal is closed with the tour's shell in it.
+    screen = Terminal(learner)
+    os.close(screen.terminal)
+    os.waitpid(screen.pid, 0)
+    assert left_running(learner) == []
+    learner.types("tour")
     # The machine stops in the middle: the keeper is gone, with all that it kept.
     keeper = json.loads((learner.home / f"jido/state/twins/{TWIN}/state.json").read_text())["keeper"]["pid"]
     os.kill(keeper, 9)

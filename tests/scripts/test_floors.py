@@ -23,6 +23,7 @@ def house(tmp_path: Path) -> Path:
         "dash",
         "assistant",
         "picture",
+        "tour",
         "api",
         "jobs",
         "twins",
@@ -59,6 +60,7 @@ def test_a_house_in_order_passes_with_rooms_still_missing(house: Path) -> None:
         ("jobs", "jido.twins"),  # beside
         ("cli", "jido.testing"),  # beside
         ("assistant", "jido.picture"),  # beside
+        ("tour", "jido.picture"),  # beside
         ("transports", "jido.api"),  # two floors up
         ("errors", "jido.model"),  # the ground floor knows nobody
     ],

@@ -120,13 +120,18 @@ def test_slurms_two_sources_are_read_as_one_and_strange_lines_are_none() -> None
         "slurm_load_jobs error: Unable to contact\n"
         "4|PENDING||(QOSMaxGRESPerUser)||\n"
         "5|RUNNING|aurora-g[1-2]|None|cpu=1,gres/gpu=16|\n"
+        "6|COMPLETED|aurora-g1|None|cpu=1,mem=4G|gres:gpu:1|N/A|N/A|\n"
+        "7|COMPLETED|aurora-g1|None|cpu=1,mem=4G|N/A|gres:gpu:rtx3090:2|N/A|\n"
+        "8|COMPLETED|aurora-g1|None|cpu=1,mem=4G|N/A|N/A|N/A|\n"
         "5_[1-3]|PENDING||Priority||\n"
     )
     seen = slurm.read(text)
     assert seen["3"] == slurm.Seen("3", "CANCELLED", "aurora-g1", "None", 1)
     assert seen["4"] == slurm.Seen("4", "PENDING", "", "QOSMaxGRESPerUser", 0)
     assert seen["5"].gpus == 16
-    assert set(seen) == {"3", "4", "5"}
+    # Without accounting, Slurm only tells what was asked for.
+    assert [seen[number].gpus for number in "678"] == [1, 2, 0]
+    assert set(seen) == set("345678")
 
 
 def test_what_lay_in_a_file_is_short_and_printable_when_it_is_shown() -> None:

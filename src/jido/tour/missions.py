@@ -60,7 +60,13 @@ MISSIONS = (
         arriving.login,
         mapped=False,
     ),
-    Mission("viewpoints", (_here("jido probe {cluster}", "jido show {cluster}"),), arriving.viewpoints, "PARTITION", mapped=False),
+    Mission(
+        "viewpoints",
+        (_here("jido probe {cluster}", "jido show {cluster}"),),
+        arriving.viewpoints,
+        "PARTITION",
+        mapped=False,
+    ),
     Mission(
         "disk",
         (

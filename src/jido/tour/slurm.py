@@ -12,9 +12,11 @@ import msgspec
 # An end that the queue still shows and one that only accounting knows; without accounting sacct says nothing.
 LOOK = r"""
 sacct -X -n -P -S now-7days -o 'JobID,State,NodeList,Reason,AllocTRES' 2>/dev/null | sed 's/$/|/'
-squeue -h -t all -u "$(id -un)" -O 'JobID:|,State:|,NodeList:|,Reason:|,tres-alloc:|'
+squeue -h -t all -u "$(id -un)" -O \
+    'JobID:|,State:|,NodeList:|,Reason:|,tres-alloc:|,tres-per-job:|,tres-per-node:|,tres-per-task:|'
 """
-_GPUS = re.compile(r"gres/gpu=(\d+)")
+# Without accounting no GPU is among what was given, only among what was asked for: gres:gpu:1, gres:gpu:rtx3090:1.
+_GPUS = re.compile(r"gres[/:]gpu(?:[:][A-Za-z_][^,:=|]*)?[:=](\d+)")
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -25,7 +27,7 @@ class Seen(msgspec.Struct, frozen=True):
         state: Slurm's word: ``PENDING``, ``COMPLETED``, ...; ``CANCELLED`` without who did it.
         node: Where it runs or ran; empty before it began.
         reason: Slurm's word for why it waits.
-        gpus: How many it was given.
+        gpus: How many it was given, or has asked for.
     """
 
     id: str
@@ -58,8 +60,8 @@ def read(text: str) -> dict[str, Seen]:
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) < 5 or not cells[0].isdecimal():
             continue
-        id_, state, node, reason, given = cells[:5]
-        gpus = _GPUS.search(given)
+        id_, state, node, reason = cells[:4]
+        gpus = _GPUS.search(",".join(cells[4:]))
         nowhere = node in ("None assigned", "(null)", "N/A")
         word = (state.split() or [""])[0]
         found[id_] = Seen(id_, word, "" if nowhere else node, reason.strip("()"), int(gpus[1]) if gpus else 0)
