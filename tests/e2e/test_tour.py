@@ -247,6 +247,12 @@ def test_without_a_terminal_plain_commands_do_the_same_beside_a_twin_of_ones_own
     assert "not up" in learner.types("tour", "check", code=5).stderr
     assert "Mission 2 of 8" in learner.types("tour").stdout
     assert ssh("cat where.txt") == "aurora\n"
+    # What she made of her folder is hers, also when she begins again.
+    train = learner.home / "jido-tour/train.py"
+    train.write_text("print('mine')\n")
+    assert "Mission 1 of 8" in learner.types("tour", "reset").stdout
+    assert ssh("ls") == ""
+    assert train.read_text() == "print('mine')\n"
     assert "Mission 7 of 8" in learner.types("tour", "reset", "stage").stdout
     assert f"needs the map of {TWIN}" in learner.types("tour", "check", code=1).stdout
     learner.types("probe", TWIN)

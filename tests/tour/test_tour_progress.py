@@ -105,6 +105,12 @@ def test_a_train_py_of_ones_own_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "train.py").read_text() == "mine"
 
 
+def test_a_tour_under_way_does_not_move_to_another_folder(begun: Progress, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="has the folder"):
+        ground.begin("en", tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_missions_go_by_number_and_name() -> None:
     assert number_of("1") == 0
     assert number_of("home") == 7

@@ -30,18 +30,32 @@ def begin(lang: str, folder: Path | None = None) -> Progress:
         folder: Where she works; None is ``~/jido-tour``, or another name where that one is somebody else's.
 
     Raises:
-        Refused: The folder has a ``train.py`` of its own.
+        Refused: The folder has a ``train.py`` of its own, or the tour under way has another folder.
         TwinError: The twin did not come up.
     """
     found = kept.read()
+    place = folder.expanduser().absolute() if folder else None
+    if found is not None and place is not None and str(place) != found.folder:
+        raise Refused(f"the tour under way has the folder {found.folder}", hint="`jido tour end` ends that one first")
     if found is None:
-        place = folder.expanduser().absolute() if folder else _free_folder()
+        place = place or _free_folder()
         _furnish(place)
         found = kept.write(Progress(_free_name(), str(place), lang, time.time()))
     else:
         _furnish(Path(found.folder))
     twins.up(MAP, found.cluster)
     return found
+
+
+def again(progress: Progress) -> Progress:
+    """Begin the same tour anew, on a new twin; what she made of her folder stays as it is.
+
+    Raises:
+        TwinError: The twin did not come up.
+    """
+    end(progress)
+    kept.write(Progress(progress.cluster, progress.folder, progress.lang, time.time()))
+    return begin(progress.lang)
 
 
 def is_up(progress: Progress) -> bool:

@@ -122,8 +122,7 @@ def reset(ctx: click.Context, mission: str, lang: str) -> None:
     if mission:
         _draw(guide.show(guide.go_to(now, number_of(mission))))
         return
-    ground.end(now)
-    _draw(guide.show(_begin(now.lang, now.folder)))
+    _draw(guide.show(ground.again(now)))
 
 
 @tour.command("quit")
