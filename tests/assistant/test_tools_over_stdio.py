@@ -242,12 +242,15 @@ def test_many_calls_at_once_are_all_answered(connect: Connect) -> None:
 def test_stdout_carries_nothing_but_the_protocol(project: Path, jido_home: Path, toy_ssh: Path) -> None:
     """Not even what children print that inherit it, or a module that calls print."""
     clusters.put("far", Destination(host="far"))
+    # Once it serves, which is what the SDK takes stdout away for.
+    go, heard = toy_ssh / "go", toy_ssh / "heard"
     (toy_ssh / "sitecustomize.py").write_text(
         "import threading, os, sys, time\n"
         "def noise():\n"
-        "    time.sleep(2)\n"
+        f"    while not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
         "    while True:\n"
-        "        print('noise', flush=True); os.system('echo noise of a child'); time.sleep(0.1)\n"
+        "        print('noise', flush=True); os.system('echo noise of a child')\n"
+        f"        open({str(heard)!r}, 'w').close(); time.sleep(0.1)\n"
         "if 'mcp' in getattr(sys, 'orig_argv', ['mcp']):\n"
         "    threading.Thread(target=noise, daemon=True).start()\n"
     )
@@ -276,7 +279,11 @@ def test_stdout_carries_nothing_but_the_protocol(project: Path, jido_home: Path,
         send("initialize", 0, **about)
         answers = [json.loads(server.stdout.readline())]
         send("notifications/initialized")
-        time.sleep(2.5)
+        go.touch()
+        deadline = time.monotonic() + WAIT
+        while not heard.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         calls = [("df", {"cluster": "far"}), ("map", {"cluster": "local", "probe": True}), ("status", {})]
         for number, (tool, arguments) in enumerate(calls, 1):
             send("tools/call", number, name=tool, arguments=arguments)
