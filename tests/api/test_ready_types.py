@@ -10,8 +10,8 @@ from jido.api import ready
 from jido.transfer import files
 
 # Names that stand for a type which has another: an alias, a field of jido.toml, the arguments of a tool; and what a
-# server makes ready itself.
-_OTHERWISE = {"_Known", "types[key]", "self.takes", "Form"}
+# server makes ready itself. A tour reads its progress without threads.
+_OTHERWISE = {"_Known", "types[key]", "self.takes", "Form", "Progress"}
 
 
 def read_types() -> set[str]:
