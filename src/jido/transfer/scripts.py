@@ -33,6 +33,14 @@ stale() {
 }
 # A link, since it is made in one step with what it says.
 announce() { [ -L "$moving$token" ] || ln -s "$(uname -n) $$" "$moving$token"; }
+# Wait for somebody who moves files. A dead one of this machine is not waited for, one of another for five seconds.
+attend() {
+  n=0
+  while [ "$n" -lt 50 ] && who=$(readlink "$1"); do
+    if [ "${who% *}" = "$(uname -n)" ] && ! kill -0 "${who##* }"; then break; fi
+    sleep 0.1; n=$((n + 1))
+  done 2>/dev/null
+}
 latest() { [ "$(cat "$state/$role.pushing" 2>/dev/null)" = "$token" ]; }
 finish() {
   # Taken in one step, so that the token of whoever begins now is not removed; that one waits for `moving` to be gone.
@@ -74,13 +82,9 @@ mkdir -p "$root/$role" "$state"
 find "$state/." ! -name . -prune -name 'incoming.*' -mtime +6 -exec rm -rf {} +
 printf '%s' "$token" >"$state/$role.pushing"
 # What is left of a push that was cut may be at work still. It saw its own token, so it goes on, and what lies here is
-# known once it has ended. A dead one of this machine is not waited for, one of another machine for five seconds.
+# known once it has ended.
 for other in "$moving"*; do
-  n=0
-  while [ "$n" -lt 50 ] && who=$(readlink "$other"); do
-    if [ "${who% *}" = "$(uname -n)" ] && ! kill -0 "${who##* }"; then break; fi
-    sleep 0.1; n=$((n + 1))
-  done 2>/dev/null
+  attend "$other"
   rm -f "$other" "$state/$role.pushed.${other#"$moving"}"
 done
 at=
@@ -217,9 +221,14 @@ _LEFT = (
 at=$state
 if [ -L "$root/$role" ]; then at=$root/$role/.jido; fi
 mine=$at/incoming.$4
+# What came whole may be on its way to its place.
+attend "$moving$3"
 mv "$at/incoming.$3" "$mine.was" 2>/dev/null || exit 0
 mkdir -p "$mine/tree"
-if cd "$mine.was/tree" 2>/dev/null; then bring "$mine/tree"; fi
+if cd "$mine.was/tree" 2>/dev/null; then
+  # What it takes away at this moment is sent again.
+  bring "$mine/tree" 2>/dev/null || :
+fi
 cd "$mine/tree"
 rm -rf "$mine.was" 2>/dev/null || :
 find . -type f -printf '%s %p\\0' 2>/dev/null || find . -type f -exec stat -c '%s %n' {} + | tr '\\n' '\\0'
