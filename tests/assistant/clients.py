@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -63,6 +64,16 @@ class Assistant:
         done = self.begin(tool, **asked).result(WAIT)
         assert done.is_error, done.structured_content
         return done.structured_content
+
+    def ended(self, run: int | str = "last") -> Any:
+        """A run when it is known how it ended."""
+        until = time.monotonic() + WAIT
+        while True:
+            [row] = self.call("status", runs=[str(run)])["runs"]
+            if row["settled"]:
+                return row
+            assert time.monotonic() < until, row
+            time.sleep(0.5)
 
 
 @contextmanager

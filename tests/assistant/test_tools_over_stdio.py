@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.assistant.clients import WAIT, Assistant
+from tests.assistant.clients import WAIT
 from tests.assistant.conftest import HOSTILE, Connect
 
 from jido.config import clusters
@@ -19,17 +19,6 @@ from jido.model.destination import Destination
 
 CHANGING = {"submit", "cancel", "layout"}
 NAMES = {"map", "explain", "gpus", "df", "check", "plan", "status", "why", "logs"} | CHANGING
-
-
-def ended(served: Assistant, run: int | str = "last") -> Any:
-    """A run when it is known how it ended."""
-    until = time.monotonic() + WAIT
-    while True:
-        [row] = served.call("status", runs=[str(run)])["runs"]
-        if row["settled"]:
-            return row
-        assert time.monotonic() < until, row
-        time.sleep(0.5)
 
 
 # -- what is offered -------------------------------------------------------------------------------------------
@@ -91,7 +80,7 @@ def test_with_allow_a_job_is_submitted_looked_at_read_and_explained(connect: Con
     done = served.call("submit", cluster="local", command=words, env={"WORD": "`x`"}, dry_run=False)
     assert done["applied"]
     assert any("pushed" in sentence for sentence in done["said"])
-    row = ended(served)
+    row = served.ended()
     assert (row["run"], row["state"], row["code"]) == (done["run"]["run"], "failed", 3)
     logs = served.call("logs", run="last")
     assert logs["lines"] == ["$(touch pwned)|가 나|q'\"", "over"]
@@ -112,7 +101,7 @@ def test_with_allow_runs_are_ended_after_a_dry_run_that_ends_none(connect: Conne
     assert [row["name"] for row in dry["runs"]] == ["long"]
     assert served.call("status", offline=True)["runs"][0]["state"] in ("queued", "running", "starting")
     assert served.call("cancel", runs=["@open"], dry_run=False)["applied"]
-    assert ended(served)["state"] == "cancelled"
+    assert served.ended()["state"] == "cancelled"
 
 
 # -- the others ------------------------------------------------------------------------------------------------

@@ -31,16 +31,6 @@ def gate(served: Assistant, tmp_path: Path) -> Iterator[str]:
     served.begin("cancel", runs=["@open"], dry_run=False).result(WAIT)
 
 
-def settled(served: Assistant, run: int) -> Any:
-    until = time.monotonic() + WAIT
-    while True:
-        [row] = served.call("status", runs=[str(run)])["runs"]
-        if row["settled"]:
-            return row
-        assert time.monotonic() < until, row
-        time.sleep(0.5)
-
-
 def test_an_assistant_reads_the_map_plans_submits_and_reads_the_output(person: Person, served: Assistant) -> None:
     known = served.call("map", cluster="hanok")
     assert known["engine"].startswith("slurm")
@@ -64,7 +54,7 @@ def test_an_assistant_reads_the_map_plans_submits_and_reads_the_output(person: P
     assert len(served.call("status", offline=True)["runs"]) == before
 
     done = served.call("submit", **asked, dry_run=False)
-    row = settled(served, done["run"]["run"])
+    row = served.ended(done["run"]["run"])
     assert (row["state"], row["code"]) == ("done", 0)
     lines = served.call("logs", run=str(row["run"]))["lines"]
     assert lines[:3] == words[2:]
@@ -84,8 +74,8 @@ def test_why_a_job_waits_is_what_slurm_says_and_it_can_be_ended(served: Assistan
     ended = served.call("cancel", runs=[str(waits), str(first)], dry_run=False)
     assert ended["applied"]
     assert not ended.get("problems")
-    assert settled(served, waits)["state"] in ("cancelled", "dependency never satisfied")
-    assert settled(served, first)["state"] == "cancelled"
+    assert served.ended(waits)["state"] in ("cancelled", "dependency never satisfied")
+    assert served.ended(first)["state"] == "cancelled"
 
 
 def test_what_cannot_run_is_refused_with_what_would(served: Assistant) -> None:
@@ -127,7 +117,7 @@ def test_jobs_that_are_submitted_side_by_side_are_all_queued_once(person: Person
     numbers = [answer.structured_content["run"]["run"] for answer in answers]
     assert len(set(numbers)) == 5
     for number, one in zip(numbers, asked, strict=True):
-        assert settled(served, number)["state"] == "done"
+        assert served.ended(number)["state"] == "done"
         assert served.call("logs", run=str(number))["lines"] == one["command"][2:]
 
 

@@ -118,3 +118,11 @@ def test_a_file_that_was_begun_anew_takes_back_what_it_said() -> None:
     curves.forget("1/metrics.jsonl")
     curves.feed("1/metrics.jsonl", b'{"x":7}\n')
     assert [(one.group, one.points) for one in curves.drawn()] == [("1", ((0.0, 7.0),)), ("2", ((0.0, 2.0),))]
+
+
+def test_a_file_that_is_begun_anew_takes_no_others_curves_along() -> None:
+    curves = Curves()
+    curves.feed("train.jsonl", b'{"loss":1}\n')
+    curves.feed("eval.jsonl", b'{"loss":2}\n')
+    curves.forget("train.jsonl")
+    assert [(one.name, one.last) for one in curves.drawn()] == [("eval/loss", 2.0)]

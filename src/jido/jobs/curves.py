@@ -43,6 +43,8 @@ class Curves:
         self._lines: dict[str, int] = {}
         self._points: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self._unreadable: set[str] = set()
+        # Which curves a file has said something of.
+        self._told: dict[str, set[tuple[str, str]]] = {}
 
     def feed(self, file: str, data: bytes) -> None:
         """Read more of a file.
@@ -54,7 +56,7 @@ class Curves:
         if file in self._unreadable:
             return
         data = self._rest.pop(file, b"") + data
-        group, _, name = file.rpartition("/")
+        name = posixpath.basename(file)
         if name.startswith(EVENTS):
             try:
                 found, used = scalars(data)
@@ -62,7 +64,7 @@ class Curves:
                 self._unreadable.add(file)
                 return
             for tag, step, value in found:
-                self._add(group, tag, step, value)
+                self._add(file, tag, step, value)
             self._rest[file] = data[used:]
             return
         whole, newline, rest = data.rpartition(b"\n")
@@ -73,15 +75,14 @@ class Curves:
         # metrics.jsonl is what everybody calls it; another name says what it holds.
         prefix = "" if name == "metrics.jsonl" else name[: -len(".jsonl")] + "/"
         for line in whole.split(b"\n") if newline else ():
-            self._line(group, prefix, file, line)
+            self._line(prefix, file, line)
 
     def forget(self, file: str) -> None:
-        """A file was begun anew: what it said is taken back."""
-        group = posixpath.dirname(file)
+        """A file was begun anew: the curves that it told of are taken back, and no others."""
         self._rest.pop(file, None)
         self._lines.pop(file, None)
-        for key in [key for key in self._points if key[0] == group]:
-            del self._points[key]
+        for key in self._told.pop(file, ()):
+            self._points.pop(key, None)
 
     def drawn(self, most: int = 400) -> list[Curve]:
         """All curves, each thinned out to about so many points; its last one is always there."""
@@ -94,7 +95,7 @@ class Curves:
             found.append(Curve(name, group, tuple(thin), points[-1][1]))
         return found
 
-    def _line(self, group: str, prefix: str, file: str, line: bytes) -> None:
+    def _line(self, prefix: str, file: str, line: bytes) -> None:
         try:
             said = json.loads(line)
         except (ValueError, RecursionError):
@@ -105,14 +106,15 @@ class Curves:
         step = next((float(said[key]) for key in STEPS if _number(said.get(key))), float(count))
         for key, value in said.items():
             if key not in _NOT_DRAWN and _number(value):
-                self._add(group, prefix + key, step, float(value))
+                self._add(file, prefix + key, step, float(value))
 
-    def _add(self, group: str, name: str, step: float, value: float) -> None:
+    def _add(self, file: str, name: str, step: float, value: float) -> None:
         if not (math.isfinite(step) and math.isfinite(value)):
             return
-        key = (group, name)
+        key = (posixpath.dirname(file), name)
         if key not in self._points and len(self._points) >= _CURVES:
             return
+        self._told.setdefault(file, set()).add(key)
         points = self._points.setdefault(key, [])
         points.append((step, value))
         if len(points) > _KEPT:
