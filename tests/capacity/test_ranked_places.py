@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from jido.capacity.places import Place, Request, check, places, ranked
 from jido.errors import InputError
@@ -75,8 +76,6 @@ def test_the_size_of_a_model_that_comes_in_several_is_a_doubt_and_no_claim() -> 
 
 
 def test_a_look_from_inside_settles_it() -> None:
-    from msgspec.structs import replace
-
     seen = NodeSeen("g3", gpus=known((Device("NVIDIA A100-SXM4-80GB", memory=81_000 * 2**20),), "x"))
     inside = replace(FREE_MAP, instance=replace(FREE_MAP.instance, seen=(seen,)))
     found = only(inside, "a100", memory=80 * G)
@@ -157,3 +156,12 @@ def test_several_kinds_in_a_node_are_places_of_their_own() -> None:
     map_ = cluster((node("g[1-3]", A100, Gpu(2, "v100")),), FREE, (BATCH,))
     assert {one.model for one in places(map_, Request())} == {"a100", "v100"}
     assert {one.longest for one in places(map_, Request())} == {Seconds(2 * 86400)}
+
+
+def test_gpus_without_a_type_can_do_what_their_driver_says_they_are() -> None:
+    map_ = cluster((node("g1", Gpu(4)),), (idle("g1"),), (BATCH,))
+    assert only(map_, "", gpus=1, needs=("bf16",)).when == "not known"
+    seen = NodeSeen("g1", gpus=known((Device("NVIDIA H200", memory=143771 * 2**20),), "x"))
+    inside = replace(map_.instance, seen=(seen,))
+    found = only(replace(map_, instance=inside), "", gpus=1, needs=("bf16", "fp8"))
+    assert (found.when, found.named) == ("now", "NVIDIA H200")

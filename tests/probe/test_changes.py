@@ -6,7 +6,7 @@ import msgspec
 from sites import DEAD_NFS, LUSTRE, df, mapped, said
 
 from jido.model.facts import known, unknown
-from jido.model.map import Map, Partition, Scheduling, Seconds
+from jido.model.map import Bytes, Gpu, Instance, Map, NodeGroup, Partition, Scheduling, Seconds
 from jido.probe.diff import Change, changes
 
 
@@ -50,3 +50,15 @@ def test_a_partitions_rule_is_found_by_its_name() -> None:
     ]
     nobody = Map("x", scheduling=Scheduling(partitions=unknown("slurmctld is down")))
     assert changes(with_limit(60), nobody) == [Change("scheduling.partitions", "debug, batch", "unknown")]
+
+
+def test_gpus_that_are_told_by_another_look_are_no_news_and_more_of_them_are() -> None:
+    def with_gpus(*gpus: Gpu) -> Map:
+        return Map("x", instance=Instance(nodes=(NodeGroup("g1", gpus=gpus),)))
+
+    size = known(Bytes(24 << 30), "inside/g1")
+    typed = with_gpus(Gpu(4, "rtx3090", known(Bytes(24 << 30), "process/slots")))
+    assert changes(typed, with_gpus(Gpu(4, "rtx3090", size))) == []
+    assert changes(with_gpus(Gpu(4)), with_gpus(Gpu(8))) == [Change("instance.nodes.g1.gpus.untyped.count", "4", "8")]
+    new = Change("instance.nodes.g1.gpus.a100", "", "2 x a100")
+    assert changes(typed, with_gpus(Gpu(4, "rtx3090", size), Gpu(2, "a100"))) == [new]

@@ -241,3 +241,10 @@ def test_a_quota_that_nobody_tells_is_unknown_in_the_servers_words_and_none_is_a
     assert home.settle == "quota -w -p -v -f /users"
     assert volume(map_, "/mnt/shared data").quota.state == "absent"
     assert map_.now.used["/mnt/shared data"].bytes == 7000
+
+
+def test_a_session_that_no_login_began_has_no_shell_and_that_is_known() -> None:
+    [host] = mapped({"home": said("/root\0/\0\0")}).instance.login
+    assert (host.shell.state, host.home.value, host.folder.value) == ("absent", "/root", "/")
+    [host] = mapped({"home": said("broken")}).instance.login
+    assert (host.shell.state, host.home.state) == ("unknown", "known")

@@ -73,7 +73,7 @@ def _of_node(
 ) -> Iterator[Stock]:
     typed = {gpu.model for gpu in group.gpus}
     for gpu in group.gpus:
-        able = ability(gpu.model) or (of_features(group.features) if typed == {None} else None)
+        able = ability(gpu.model) or (_untyped(group, driver) if typed == {None} else None)
         size, by = _memory(gpu, able, driver, alone=len(group.gpus) == 1)
         kind = Stock(
             node=name,
@@ -96,6 +96,11 @@ def _of_node(
             yield msgspec.structs.replace(kind, free=free, why_not=aside, set_aside=True)
         else:
             yield msgspec.structs.replace(kind, free=free, at_hand=at_hand, why_not=why)
+
+
+def _untyped(group: NodeGroup, driver: Mapping[str, int]) -> Ability | None:
+    """What GPUs are that their scheduler gives no type: by the driver's word, else by their node's features."""
+    return of_features(driver) if driver else of_features(group.features)
 
 
 def _used(gpu: Gpu, group: NodeGroup, now: NodeNow) -> int:

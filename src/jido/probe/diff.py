@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from jido.model.facts import Fact
-from jido.model.map import Map
+from jido.model.map import Gpu, Map
 
 _FLEETING = frozenset(
     {"now", "looks", "schema", "name", "by", "at", "cost", "free", "free_inodes", "speed"},
 )
-_KEYS = ("path", "names", "name", "partition", "node")
+_KEYS = ("path", "names", "name", "partition", "node", "model")
 # XFS, ZFS and Btrfs make inodes and even space as they go: small moves of these numbers are no news.
 _DRIFT = {"size": 0.02, "inodes": 0.25}
 
@@ -73,7 +73,8 @@ def _rows(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[dict[str, Any], d
     key = next((key for key in _KEYS if structs and all(hasattr(row, key) for row in both)), None)
     if key is None:
         return None
-    found = {getattr(row, key): row for row in old}, {getattr(row, key): row for row in new}
+    # A GPU may have no model.
+    found = {getattr(row, key) or "untyped": row for row in old}, {getattr(row, key) or "untyped": row for row in new}
     if key == "path" and (len(found[0]) < len(old) or len(found[1]) < len(new)):
         # One path may be several disks: each node's own.
         found = {_place(row): row for row in old}, {_place(row): row for row in new}
@@ -95,6 +96,8 @@ def _drifted(path: str, old: Any, new: Any) -> bool:
 def _words(value: Any) -> str:
     if isinstance(value, Fact):
         return _words(value.value) if value.is_known else value.state
+    if isinstance(value, Gpu):
+        return f"{value.count} x {value.model or 'untyped'}"
     if isinstance(value, msgspec.Struct):
         key = next((getattr(value, key) for key in _KEYS if hasattr(value, key)), "")
         return str(key) or "there"

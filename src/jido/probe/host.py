@@ -34,7 +34,7 @@ def host(answers: Answers, fallback: str) -> Host:
         groups=answers.fact("id", _groups),
         home=answers.fact("home", lambda text: _field(text, 0)),
         folder=answers.fact("home", lambda text: _field(text, 1)),
-        shell=answers.fact("home", lambda text: _field(text, 2)),
+        shell=_shell(answers),
         gpus=_gpus(answers),
     )
 
@@ -73,6 +73,12 @@ def _first(pattern: str, text: str) -> str | None:
 def _field(text: str, number: int) -> str | None:
     fields = text.split("\0")
     return (fields[number] or None) if number < len(fields) else None
+
+
+def _shell(answers: Answers) -> Fact[str]:
+    """A login shell's name for itself; started without a login (a container, cron) there may be none."""
+    said = answers.fact("home", lambda text: dict(enumerate(text.split("\0"))).get(2))
+    return absent(said.by) if said.value == "" else said
 
 
 def _word(text: str, number: int) -> str | None:

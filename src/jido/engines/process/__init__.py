@@ -7,6 +7,7 @@ that nothing needs to be installed there.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from jido.model.bundle import Finding, Part
 from jido.model.chain import Before
 from jido.model.command import Ask, Command, Reply
 from jido.model.facts import absent, known, unknown
-from jido.model.job import JobSpec, Sighting, State, Submission
+from jido.model.job import JobSpec, Resources, Sighting, State, Submission
 from jido.model.map import Bytes, Gpu, Map, NodeGroup, NodeNow, Now, QueuedJob, Scheduling
 from jido.model.why import Meaning, Waiting
 
@@ -90,6 +91,41 @@ def _sighting(row: Mapping[str, Any], id_: str = "") -> Sighting:
     )
 
 
+def _gpus(told: Sequence[Mapping[str, Any]]) -> tuple[Gpu, ...]:
+    """The GPUs by the driver's own name, written as schedulers write types: ``nvidia_h200``."""
+    by_model: dict[str | None, list[int | None]] = {}
+    for gpu in told:
+        model = "_".join(re.findall(r"[a-z0-9]+", (gpu.get("name") or "").lower())) or None
+        by_model.setdefault(model, []).append(gpu.get("memory"))
+    return tuple(
+        Gpu(
+            count=len(sizes),
+            model=model,
+            memory=known(Bytes(min(size for size in sizes if size)), "process/slots")
+            if all(sizes)
+            else unknown("no driver told it"),
+        )
+        for model, sizes in by_model.items()
+    )
+
+
+def _typed(want: Resources, map_: Map | None) -> Sequence[str]:
+    """Refuse GPUs of a type that this queue cannot tell from others: it hands them out by number."""
+    asked = want.gpu_model
+    if not asked or not want.gpus:
+        return ()
+    if map_ is None:
+        return (f"whether its GPUs are of the type {asked} is not known before `jido probe`",)
+    have = sorted({gpu.model or "untyped" for group in map_.instance.nodes for gpu in group.gpus})
+    if len(have) == 1 and asked.lower() in (have[0], have[0].removeprefix("nvidia_")):
+        return ()
+    raise Refused(
+        f"{asked} GPUs were asked for, and jido's own queue gives any of what the machine has",
+        cause=f"that is {', '.join(have)}" if have else "that is none",
+        hint="leave the type out, or use --on with a cluster that has them: jido where --gpus 1",
+    )
+
+
 def _now(said: Mapping[str, Any], at: float) -> Now:
     """What is handed out, and the queue; a node of a version that does not tell is not known."""
     if "active" not in said or "slots" not in said:
@@ -141,14 +177,11 @@ class Process(Engine):
 
         def read(reply: Reply) -> Inventory:
             said = _answer(reply)
-            gpus = said.get("gpus") or []
-            sizes = [gpu.get("memory") for gpu in gpus]
-            told = known(Bytes(min(sizes)), "process/slots") if sizes and all(sizes) else unknown("no driver told it")
             node = NodeGroup(
                 names=said["host"],
                 cpus=said["cpus"],
                 memory=Bytes(said["memory"]),
-                gpus=(Gpu(count=len(gpus), memory=told),) if gpus else (),
+                gpus=_gpus(said.get("gpus") or []),
                 by="process/slots",
             )
             scheduling = Scheduling(
@@ -278,7 +311,7 @@ class Process(Engine):
                 cause=f"that is {here[0]}",
                 hint="leave the node away",
             )
-        return spec, ()
+        return spec, _typed(spec.resources, map_)
 
     def meaning(self, reason: str) -> Meaning | None:
         """See `Engine.meaning`."""
