@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import msgspec
 from jido.errors import CommandFailed, DiskFull, Refused
 from jido.model.command import Command, Reply
 from jido.model.units import human_size
-from jido.transfer import files, records, rsync, scripts, tarball
+from jido.transfer import files, links, records, rsync, scripts, tarball
 from jido.transfer.files import Entry, Manifest
 from jido.transfer.incoming import Incoming
 from jido.transfer.progress import Progress
@@ -203,7 +205,7 @@ class Delivery:
             self.notes.append(f"went on where the last push was cut: {len(sent) - len(rest)} files were there")
         incoming.keep(sent)
         total = sum(entry.size for entry in sent)
-        left, packed = list(rest), False
+        left, packed = list(rest), links.slow(self.transport.host) and tarball.shrinks(os.fsencode(self.folder), rest)
         beside = {
             "files": scripts.joined([entry.path for entry in self.manifest.entries]),
             "gone": scripts.joined(_safe(gone)),
@@ -212,6 +214,7 @@ class Delivery:
         }
         while True:
             command = scripts.receive(self.root, self.role, incoming.token, known, packed=packed)
+            began = time.monotonic()
             try:
                 went = tarball.send(
                     self.transport,
@@ -234,6 +237,8 @@ class Delivery:
             except CommandFailed:
                 incoming.drop()
                 raise
+            if not packed:
+                links.saw(self.transport.host, went.passed, time.monotonic() - began)
             if not went.packed:
                 if went.reply.stdout != scripts.DONE:
                     raise self.overtaken()

@@ -16,7 +16,7 @@ import msgspec
 from jido.errors import DiskFull, InputError
 from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
-from jido.transfer import names, rsync
+from jido.transfer import links, names, rsync
 from jido.transfer.progress import Progress, silent
 from jido.transfer.rsync import Carried
 from jido.transports.base import Transport
@@ -185,7 +185,7 @@ def _rsync(transport: Transport, wanted: _Wanted) -> tuple[Reply, Carried]:
     assert reach is not None
     words, prefix = reach
     # No -p: the user's umask holds here. -u with info=skip: what is newer here stays, and is named.
-    argv = ["rsync", "-rlt", "-u", "-s", "-R", "--no-implied-dirs", "--safe-links", "--chmod=Du+rwx,Fu+rw"]
+    argv = ["rsync", "-rltS", "-u", "-s", "-R", "--no-implied-dirs", "--safe-links", "--chmod=Du+rwx,Fu+rw"]
     argv += ["--no-h", "-8", "--info=progress2,stats2,skip1", *rsync.remote_shell(words)]
     if wanted.checksum:
         argv.append("--checksum")
@@ -205,9 +205,22 @@ def _unescaped(name: bytes) -> bytes:
     return re.sub(rb"\\#([0-7]{3})", lambda match: bytes([int(match[1], 8)]), name)
 
 
+# The exit code is tar's, also where gzip stands behind it.
+_SEND = """\
+packed=$1 root=$2
+shift 2
+[ -n "$packed" ] && command -v gzip >/dev/null 2>&1 || exec tar -cf - -C "$root" "$@"
+exec 3>&1
+code=$({ { tar -cf - -C "$root" "$@"; echo $? >&4; } | gzip -1 >&3; } 4>&1)
+exit "$code"
+"""
+
+
 def _tar(transport: Transport, wanted: _Wanted, folding: bool) -> Carried:
-    argv = ("tar", "-cf", "-", "-C", wanted.root, *(f"./{path}" for path in wanted.paths))
-    command = Command(argv, timeout=None)
+    packed = links.slow(transport.host)
+    paths = [f"./{path}" for path in wanted.paths]
+    command = Command(("sh", "-c", _SEND, "jido", "z" if packed else "", wanted.root, *paths), timeout=None)
+    began = time.monotonic()
     live = transport.start(command)
     broken: Exception | None = None
     carried = Carried(0, 0)
@@ -229,6 +242,8 @@ def _tar(transport: Transport, wanted: _Wanted, folding: bool) -> Carried:
     elif code == 1:
         code = 0  # GNU tar: a file changed while it was read, as a running job's log does.
     _check(Reply(command, transport.host, code, b"", complaint), wanted.folder)
+    if not packed:
+        links.saw(transport.host, carried.bytes, time.monotonic() - began)
     return carried
 
 
@@ -249,7 +264,7 @@ def _unpack(source: IO[bytes], wanted: _Wanted, folding: bool) -> Carried:
     kept: list[str] = []
     clashing: list[str] = []
     seen: dict[str, str] = {}
-    with tarfile.open(fileobj=source, mode="r|", encoding="utf-8", errors="surrogateescape") as stream:
+    with tarfile.open(fileobj=source, mode="r|*", encoding="utf-8", errors="surrogateescape") as stream:
         for member in stream:
             name = os.path.normpath(member.name)
             place = wanted.folder / name
@@ -291,7 +306,11 @@ def _place(stream: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> Non
             assert source is not None
             with source, new.open("wb") as sink:
                 while block := source.read(1 << 20):
-                    sink.write(block)
+                    if block != bytes(len(block)):
+                        sink.write(block)
+                    else:
+                        sink.seek(len(block), os.SEEK_CUR)  # A hole, as it may well be over there.
+                sink.truncate(member.size)
             os.utime(new, (member.mtime, member.mtime))
             if member.mode & 0o100:
                 new.chmod(new.stat().st_mode | 0o111)

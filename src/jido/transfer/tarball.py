@@ -20,13 +20,12 @@ import msgspec
 
 from jido.model.command import Command, Reply
 from jido.transfer.files import Changed, Entry
+from jido.transfer.links import SLOW
 from jido.transfer.progress import Progress
 from jido.transports.base import Transport
 
 _BLOCK = 1 << 18
 _RECORD = 10240
-# A link that carries less than this is slower than zlib's quickest level (some 60 MB/s of text on a slow laptop).
-_SLOW = 20_000_000
 _LOOK_AFTER = 2.0
 # What does not shrink to this is not worth the work: archives, images, weights.
 _SHRINKS = 0.8
@@ -39,11 +38,13 @@ class Sent(msgspec.Struct, frozen=True):
         reply: What the receiver said.
         entries: What was sent, each with the hash of its content where it was asked for.
         packed: Whether the rest is to be sent compressed.
+        passed: Bytes that went, before they were compressed.
     """
 
     reply: Reply
     entries: tuple[Entry, ...]
     packed: bool = False
+    passed: int = 0
 
 
 def send(
@@ -109,7 +110,7 @@ def send(
     finally:
         live.stop()
     reply = Reply(command, transport.host, code, heard.get("out", b""), heard.get("err", b""))
-    return Sent(reply, tuple(writer.sent), slow)
+    return Sent(reply, tuple(writer.sent), slow, sink.passed)
 
 
 class _Sink:
@@ -171,7 +172,7 @@ class _Writer:
             if not looked and not self.sink.packer and (passed := time.monotonic() - began) > _LOOK_AFTER:
                 looked = True
                 rest = entries[number + 1 :]
-                if self.sink.passed / passed < _SLOW and self.shrink(rest):
+                if self.sink.passed / passed < SLOW and shrinks(self.base, rest):
                     self.sink.end()
                     return True
         for name, text in seal(self.sent).items():
@@ -215,22 +216,28 @@ class _Writer:
         self.sink.write(bytes(-entry.size % 512))
         return msgspec.structs.replace(entry, content=digest.hexdigest()) if digest else entry
 
-    def shrink(self, rest: Sequence[Entry]) -> bool:
-        """Whether what is left is worth compressing, judged by pieces of it."""
-        files = [entry for entry in rest if entry.target is None and entry.size]
-        if sum(entry.size for entry in files) < 2 * _SLOW // 10:
-            return False
-        read = shrunk = 0
-        for entry in files[:: max(1, len(files) // 8)][:8]:
+
+def shrinks(folder: bytes, entries: Sequence[Entry]) -> bool:
+    """Whether files of a folder are worth compressing, judged by pieces that lie evenly over all their bytes."""
+    files = [entry for entry in entries if entry.target is None and entry.size]
+    total = sum(entry.size for entry in files)
+    if total < 2 * SLOW // 10:
+        return False
+    read = shrunk = passed = 0
+    due = total // 16
+    for entry in files:
+        begins, passed = passed, passed + entry.size
+        while due < passed:
+            at, due = due - begins, due + total // 8
             try:
-                with open(self.base + b"/" + entry.path, "rb", buffering=0) as file:  # noqa: PTH123 - bytes
-                    file.seek(entry.size // 2 if entry.size > 1 << 17 else 0)
+                with open(folder + b"/" + entry.path, "rb", buffering=0) as file:  # noqa: PTH123 - bytes
+                    file.seek(min(at, max(0, entry.size - (1 << 16))))
                     piece = file.read(1 << 16)
             except OSError:
                 continue
             read += len(piece)
             shrunk += len(zlib.compress(piece, 1))
-        return bool(read) and shrunk < _SHRINKS * read
+    return bool(read) and shrunk < _SHRINKS * read
 
 
 def _check(entry: Entry, seen: os.stat_result) -> None:
