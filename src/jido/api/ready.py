@@ -19,7 +19,7 @@ from jido.model.destination import Destination
 from jido.model.job import JobSpec
 from jido.model.map import Map, Now
 from jido.probe.inside.send import Session
-from jido.transfer import files, records
+from jido.transfer import files, links, records
 from jido.twins.spec import TwinSpec
 from jido.twins.state import Record
 
@@ -38,6 +38,7 @@ KINDS: tuple[Any, ...] = (
     files._Known,
     hooks.Hooks,
     notes._File,
+    links.Way,
     records.Cut,
     records.Record,
     dict[str, list[float]],

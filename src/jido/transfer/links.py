@@ -22,7 +22,15 @@ _TELLS_BYTES, _TELLS_SECONDS = 4_000_000, 1.0
 _HOLDS = 86_400.0
 
 
-class _Seen(msgspec.Struct, frozen=True):
+class Way(msgspec.Struct, frozen=True):
+    """How quick the way to a machine was.
+
+    Attributes:
+        host: The machine.
+        at: When, seconds since the epoch.
+        slow: Whether it carried less than `SLOW`.
+    """
+
     host: str
     at: float
     slow: bool
@@ -31,7 +39,7 @@ class _Seen(msgspec.Struct, frozen=True):
 def slow(host: str) -> bool:
     """Whether what was carried last, within a day, between this machine and that one was slowed by the way."""
     try:
-        seen = msgspec.json.decode(_file(host).read_bytes(), type=_Seen)
+        seen = msgspec.json.decode(_file(host).read_bytes(), type=Way)
     except (OSError, msgspec.MsgspecError):
         return False
     return seen.slow and 0 <= time.time() - seen.at < _HOLDS
@@ -51,7 +59,7 @@ def saw(host: str, size: int, seconds: float) -> None:
     file = _file(host)
     file.parent.mkdir(parents=True, exist_ok=True)
     new = places.beside(file)
-    new.write_bytes(msgspec.json.encode(_Seen(host.encode("utf-8", "replace").decode(), time.time(), is_slow)))
+    new.write_bytes(msgspec.json.encode(Way(host.encode("utf-8", "replace").decode(), time.time(), is_slow)))
     new.replace(file)
 
 
