@@ -104,6 +104,15 @@ def test_with_allow_runs_are_ended_after_a_dry_run_that_ends_none(connect: Conne
     assert served.ended()["state"] == "cancelled"
 
 
+def test_a_submission_whose_answer_was_lost_is_asked_for_again_by_its_word(connect: Connect) -> None:
+    served = connect("--allow", "--per-minute", "200")
+    asked = {"cluster": "local", "command": "sleep 0", "once": "밤마다 $(x)", "dry_run": False}
+    first = served.call("submit", **asked)["run"]
+    again = served.call("submit", **asked)
+    assert again["run"]["run"] == first["run"]
+    assert "submitted already" in again["said"][0]
+
+
 # -- the others ------------------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,9 @@ def _chained(spec: JobSpec, after: Waited) -> JobSpec:
 class Connection(Cluster):
     """A cluster as Python code holds it: what `jido.connect` gives."""
 
-    def submit(self, argv: Sequence[str], *, after: Waited = (), project: str | Path = ".", **wanted: Any) -> Job:
+    def submit(
+        self, argv: Sequence[str], *, after: Waited = (), project: str | Path = ".", once: str = "", **wanted: Any
+    ) -> Job:
         """Push a project's code and queue a command.
 
         Args:
@@ -46,6 +48,8 @@ class Connection(Cluster):
             after: The runs that must have ended before it begins: jobs, their numbers, or text as ``--after`` takes
                 it (``"3:any"``, ``f"{job.number}:notok"``). Without a condition they must have ended well.
             project: The project's folder, or one inside it.
+            once: A word that stands for this one run of the project: said again, it gives that run, and nothing is
+                submitted.
             **wanted: What the job asks for, by the names of ``[jobs.NAME]`` in jido.toml: ``gpus=1``,
                 ``time="2h"``, ``memory="29G"``, ``partition=...``, ``name=...``, ``env={...}``.
 
@@ -61,7 +65,7 @@ class Connection(Cluster):
 
         here = find(Path(project).absolute())
         spec = spec_of(here, argv=tuple(argv), cluster=self.name, flags=wanted)
-        return Job(jobs.submit(self, here, _chained(spec, after)))
+        return Job(jobs.submit(self, here, _chained(spec, after), once=once))
 
     def sweep(
         self,

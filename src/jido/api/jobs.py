@@ -138,8 +138,9 @@ def plan(
     tree: str,
     *,
     tasks: Sequence[Assignment] = (),
+    token: str = "",
 ) -> Plan:
-    """Resolve a job against the map and compose its run.
+    """Resolve a job against the map and compose its run, which bears `token` if there is one.
 
     Raises:
         Refused: It cannot run there; the hint says what would.
@@ -167,6 +168,7 @@ def plan(
         prepare=lambda name: (snapshot(workspace, tree, name),),
         tasks=tasks,
         stage=datasets.staging_of(cluster, spec) if spec.stage else "",
+        token=token,
     )
     return Plan(drafted, (*decided, *how, *again, *needs), engine.submit(spec, drafted.place).command)
 
@@ -177,6 +179,7 @@ def submit(
     spec: JobSpec,
     *,
     tasks: Sequence[Assignment] = (),
+    once: str = "",
     say: Say = lambda text: None,
 ) -> Run:
     """Push the code, take a snapshot and queue a job.
@@ -186,23 +189,38 @@ def submit(
         project: What.
         spec: The command and what it asks for.
         tasks: Where the spec is a sweep, its tasks; see `jido.api.sweeps`.
+        once: A word that stands for this one run: said again, it gives that run, and nothing is submitted.
         say: Called with one sentence for each step.
 
     Returns:
         The queued run.
 
     Raises:
+        InputError: `once` stands for a run of another command.
         Refused: The job cannot run there.
         SchedulerRefused: The scheduler said no.
         StateUnknown: It could not be established whether it was taken.
         TransportError: The cluster was not reached.
     """
+    if not once:
+        return _submit(cluster, project, spec, tasks, "", say)
+    from jido.api.once import turn
+
+    with turn(ledger(), project.folder, once, spec) as (run, token):
+        if run is not None:
+            say(f"{once!r} stands for run {run.number} ({run.title}), which was submitted already")
+        return run or _submit(cluster, project, spec, tasks, token, say)
+
+
+def _submit(
+    cluster: Cluster, project: Project, spec: JobSpec, tasks: Sequence[Assignment], token: str, say: Say
+) -> Run:
     from jido.api import projects
     from jido.jobs.submit import submit as hand_over
 
     for attempt in ("usual", "whole"):
         pushed = projects.push(cluster, project, afresh=attempt == "whole", say=say)
-        planned = plan(cluster, project, spec, pushed.tree, tasks=tasks)
+        planned = plan(cluster, project, spec, pushed.tree, tasks=tasks, token=token)
         for sentence in planned.decided if attempt == "usual" else ():
             say(sentence)
         try:
@@ -219,7 +237,7 @@ def submit(
             if error.code != STALE or attempt == "whole":
                 raise
             say("the code on the cluster is not what was pushed last; pushing it again")
-    raise AssertionError("unreachable")
+    raise AssertionError
 
 
 def follow(run: Run, *, offset: int = 0, logs: bool = True, until: float | None = None) -> Iterator[Happening]:
@@ -343,13 +361,7 @@ def log(run: Run, *, last: int | None = None, most: int | None = None) -> bytes:
     ).stdout
 
 
-def preview(
-    cluster: Cluster,
-    project: Project,
-    spec: JobSpec,
-    *,
-    tasks: Sequence[Assignment] = (),
-) -> str:
+def preview(cluster: Cluster, project: Project, spec: JobSpec, *, tasks: Sequence[Assignment] = ()) -> str:
     """The exact script and commands that `submit` would execute, as text; nothing is sent.
 
     Raises:

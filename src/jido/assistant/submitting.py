@@ -57,7 +57,7 @@ class JobAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # What is no flag of `spec_of`.
-_OTHERS = ("job", "cluster", "after", "script", "dry_run")
+_OTHERS = ("job", "cluster", "after", "script", "dry_run", "once")
 
 
 class PlanAsked(JobAsked, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +70,13 @@ class SubmitAsked(JobAsked, frozen=True, forbid_unknown_fields=True):
     """Arguments; what is not said is left to jido.toml and the cluster."""
 
     dry_run: Annotated[bool, msgspec.Meta(description="Only tell what would be done.")] = True
+    once: Annotated[
+        str,
+        msgspec.Meta(
+            description="A word of yours for this one run: where an answer was lost, call again with the same word, "
+            "and you get that run instead of a second one."
+        ),
+    ] = ""
 
 
 class Planned(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -168,7 +175,7 @@ def _submit(asked: SubmitAsked, call: Call) -> Submitted:
         said.append(sentence)
         call.say(sentence)
 
-    run = jobs.submit(cluster, project, spec, say=tell)
+    run = jobs.submit(cluster, project, spec, once=asked.once, say=tell)
     return Submitted(True, run=row(run), said=tuple(said[:_SENTENCES]))
 
 

@@ -119,6 +119,8 @@ def handed_over(run: Run) -> str:
     """What became of a submission, in one line."""
     if run.held:
         return f"run {run.number} ({run.title}) {run.reason}; it goes in when it can and jido looks"
+    if run.state is not State.QUEUED:
+        return f"run {run.number} ({run.title}) is {run.state.value}: job {run.job or '-'} on {run.cluster}"
     return f"run {run.number} ({run.title}) queued as job {run.job} on {run.cluster}"
 
 

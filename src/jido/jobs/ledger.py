@@ -336,6 +336,11 @@ class Ledger:
         with self._change() as db:
             return db.execute("INSERT OR IGNORE INTO announced (run) VALUES (?)", (number,)).rowcount > 0
 
+    def of_token(self, token: str) -> Run | None:
+        """The run that bears a token, if one does."""
+        row = self._db.execute("SELECT number FROM runs WHERE token = ?", (token,)).fetchone()
+        return self.get(row[0]) if row else None
+
     def tokens(self) -> set[str]:
         """The tokens of all runs."""
         return {str(row[0]) for row in self._db.execute("SELECT token FROM runs")}

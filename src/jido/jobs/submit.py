@@ -72,6 +72,7 @@ def draft(
     prepare: Callable[[str], tuple[Command, ...]] = lambda name: (),
     tasks: Sequence[Assignment] = (),
     stage: str = "",
+    token: str = "",
 ) -> Draft:
     """Compose a run with a name and a token of its own; pure but for the clock and the random token.
 
@@ -87,9 +88,10 @@ def draft(
         prepare: Called with the run's name; commands to execute in the run folder before the engine is called.
         tasks: The tasks, where the spec is a sweep.
         stage: What brings its datasets to the node, as shell; empty where it has none.
+        token: What it has to bear; empty makes one.
     """
     sweep = spec.sweep
-    token = f"jido-{os.urandom(8).hex()}"
+    token = token or f"jido-{os.urandom(8).hex()}"
     name = f"{folder_name(spec.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{token[5:13]}"
     place = Placement(
         folder=workspace.run(name),

@@ -16,7 +16,7 @@ from jido.jobs.runs import Run
 
 
 def _queue(
-    ctx: click.Context, job: str | None, after: tuple[str, ...], dry_run: bool, said: dict[str, Any]
+    ctx: click.Context, job: str | None, after: tuple[str, ...], dry_run: bool, once: str, said: dict[str, Any]
 ) -> Run | None:
     from jido.api import chains
     from jido.api import jobs as api
@@ -33,7 +33,7 @@ def _queue(
         draw.out(api.preview(cluster, here, spec))
         return None
     with jobs.handing_over():
-        run = api.submit(cluster, here, spec, say=draw.say)
+        run = api.submit(cluster, here, spec, once=once, say=draw.say)
     for name in tags:
         api.ledger().tag(run.number, name)
     draw.say(jobs.handed_over(run))
@@ -42,6 +42,9 @@ def _queue(
 
 _job = click.argument("job", required=False)
 _tag = click.option("--tag", multiple=True, metavar="TAG", help="A tag to find the run by.")
+_once = click.option(
+    "--once", default="", metavar="WORD", help="WORD stands for this one run: said again, nothing is submitted."
+)
 _dry_run = click.option("--dry-run", is_flag=True, help="Print the exact script and commands, send nothing.")
 
 
@@ -50,15 +53,16 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Print the exact script 
 @jobs.resource_options
 @jobs.after_option
 @_tag
+@_once
 @_dry_run
 @click.pass_context
-def run(ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run: bool, **said: Any) -> int:
+def run(ctx: click.Context, /, job: str | None, after: tuple[str, ...], once: str, dry_run: bool, **said: Any) -> int:
     """Push the code, submit a command and follow it to its end.
 
     The command stands behind --, or JOB names one of jido.toml's [jobs.NAME]. Ctrl-C stops following; the job goes
     on. The exit code is 0 when the job ended well and 10 when it did not.
     """
-    queued = _queue(ctx, job, after, dry_run, said)
+    queued = _queue(ctx, job, after, dry_run, once, said)
     return watch(queued) if queued else 0
 
 
@@ -67,16 +71,24 @@ def run(ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run:
 @jobs.resource_options
 @jobs.after_option
 @_tag
+@_once
 @_dry_run
 @click.option("--json", "as_json", is_flag=True, help="The run as JSON on stdout.")
 @click.pass_context
 def submit(
-    ctx: click.Context, /, job: str | None, after: tuple[str, ...], dry_run: bool, as_json: bool, **said: Any
+    ctx: click.Context,
+    /,
+    job: str | None,
+    after: tuple[str, ...],
+    once: str,
+    dry_run: bool,
+    as_json: bool,
+    **said: Any,
 ) -> None:
     """Push the code, submit a command and come back at once; prints the run's number."""
     if as_json and dry_run:
         raise InputError("--json and --dry-run do not go together", hint="leave one out")
-    queued = _queue(ctx, job, after, dry_run, said)
+    queued = _queue(ctx, job, after, dry_run, once, said)
     if queued is None:
         return
     jobs.hand_back(queued, as_json=as_json)
