@@ -57,6 +57,26 @@ def test_the_only_type_there_is_may_be_asked_for(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("driver", "asked", "fits"),
+    [
+        ("NVIDIA GeForce RTX 3090", "rtx3090", True),
+        ("NVIDIA H100 80GB HBM3", "h100", True),
+        ("NVIDIA A100-SXM4-80GB", "a100", True),
+        ("NVIDIA A100-SXM4-80GB", "a10", False),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx_6000", True),
+        ("NVIDIA L40S", "l40", False),
+    ],
+)
+def test_a_type_is_asked_for_as_people_call_it(driver: str, asked: str, fits: bool) -> None:
+    map_ = machine({**H200, "name": driver})
+    if fits:
+        assert asks(asked, map_) == []
+    else:
+        with pytest.raises(Refused):
+            asks(asked, map_)
+
+
+@pytest.mark.parametrize(
     ("gpus", "why"),
     [((H200,), "that is nvidia_h200"), ((H200, RTX), "that is nvidia_geforce_rtx_3090, nvidia_h200"), ((), "none")],
 )

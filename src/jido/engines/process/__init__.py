@@ -117,7 +117,9 @@ def _typed(want: Resources, map_: Map | None) -> Sequence[str]:
     if map_ is None:
         return (f"whether its GPUs are of the type {asked} is not known before `jido probe`",)
     have = sorted({gpu.model or "untyped" for group in map_.instance.nodes for gpu in group.gpus})
-    if len(have) == 1 and asked.lower() in (have[0], have[0].removeprefix("nvidia_")):
+    # As people and other schedulers call them: `rtx3090` for nvidia_geforce_rtx_3090, but not `a10` for nvidia_a100.
+    name = "_?".join(re.findall("[a-z]+|[0-9]+", asked.lower()))
+    if len(have) == 1 and re.search(f"(?:^|_){name}(?:_|$)", have[0]):
         return ()
     raise Refused(
         f"{asked} GPUs were asked for, and jido's own queue gives any of what the machine has",
