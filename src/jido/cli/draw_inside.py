@@ -72,6 +72,7 @@ def disks(map_: Map) -> Iterator[str]:
             for row in rows
         ],
         "SIZE FREE",
+        "NODES YOURS",
     )
 
 
@@ -94,7 +95,7 @@ def speeds(map_: Map, now: float) -> Iterator[str]:
     if rows:
         yield ""
         head = ["SPEED OF", "NODE", "WRITE", "READ", "CREATE", "STAT", "OPEN", "BYTES", "TOOK", "WHEN"]
-        yield table(head, rows, "WRITE READ CREATE STAT OPEN BYTES TOOK")
+        yield table(head, rows, "WRITE READ CREATE STAT OPEN BYTES TOOK", "NODE")
         yield from wrap("", "WRITE, READ: bytes a second; CREATE, STAT, OPEN: small files a second", label=0)
 
 

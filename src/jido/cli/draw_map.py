@@ -286,6 +286,7 @@ def _storage(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
             if volume.on_login
         ],
         "SIZE FREE FILES",
+        "YOURS NODES",
     )
     yield from wrap("", "FILES: how many more may be made; YOURS: the folder you may write to; ?: not known", label=0)
     yield from disks(map_)

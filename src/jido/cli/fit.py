@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 
 from jido.cli import draw
@@ -48,23 +50,29 @@ def split(text: str, room: int) -> list[str]:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", whole: str = "") -> str:
     """A table that fits the terminal: the widest columns are trimmed, empty ones left out.
 
+    Where there is no terminal and ``COLUMNS`` does not say how wide it is, a program reads it: nothing is trimmed then.
+
     Args:
         header: Names of the columns.
         rows: Their cells.
         right: Columns that end alike, by name.
-        whole: Columns that are trimmed only where all others are narrow already, by name.
+        whole: Columns that are trimmed only where all others are narrow already, by name; the first always is.
     """
     keep = [i for i in range(len(header)) if i == 0 or any(row[i] not in ("-", "") for row in rows)]
     header = [header[i] for i in keep]
     cells = [[row[i] for i in keep] for row in rows]
     room = columns() - 2 - 2 * (len(header) - 1)
     widths = [max(draw.width(text) for text in column) for column in zip(header, *cells, strict=True)]
-    spared = {i for i, name in enumerate(header) if name in whole.split()}
-    while sum(widths) > room and max(widths) > 8:
+    spared = {i for i, name in enumerate(header) if i == 0 or name in whole.split()}
+    while _trims() and sum(widths) > room and max(widths) > 8:
         wide = {i for i, width in enumerate(widths) if width > 8}
         widths[max(wide - spared or wide, key=lambda i: (widths[i], -i))] -= 1
     cells = [[_trim(cell, widths[i]) for i, cell in enumerate(row)] for row in cells]
     return draw.table(header, cells, right=right, indent=2)
+
+
+def _trims() -> bool:
+    return sys.stdout.isatty() or "COLUMNS" in os.environ
 
 
 def _trim(text: str, room: int) -> str:
