@@ -388,7 +388,7 @@ def test_caches_are_off_home_unless_the_user_says_where(ground: Ground) -> None:
     home = str(ground.folder / "home")
     assert [line for line in log.splitlines() if home in line] == [f"HOME={home}"]
     for variable in script.CACHES:
-        assert variable in (Path(__file__).parents[2] / "docs/reference/environments.md").read_text()
+        assert variable in (Path(__file__).parents[2] / "docs/guides/environments.md").read_text()
 
 
 def test_everything_that_goes_in_makes_another_environment(ground: Ground) -> None:
