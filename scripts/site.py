@@ -26,7 +26,7 @@ BROUGHT_IN = {
 _WHENCE = {there: here for here, there in BROUGHT_IN.items()}
 
 _FENCED = re.compile(r"(^```.*?^```$)", re.S | re.M)
-_LINK = re.compile(r"(?<!\!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^)\s]+)\)")
 # The line at the top of a page that leads to its other language: the site has a menu for that.
 _LANGUAGES = re.compile(r"\A(#[^\n]*\n\n)[^\n]*(?:\*\*English\*\*|\*\*한국어\*\*)[^\n]*\n", re.M)
 # What only the tests read.
@@ -71,6 +71,6 @@ def _led(whole: str, text: str, target: str, there: str) -> str:
     uri = BROUGHT_IN.get(meant) or (meant.removeprefix("docs/") if meant.startswith("docs/") else "")
     if not uri or (ROOT / meant).is_dir():
         return text
-    # In each language a page goes by its English name; the plugin finds the right one.
-    uri = re.sub(r"\.ko\.md$", ".md", uri)
+    # In each language a page and a picture go by their English names; the plugin finds the right one.
+    uri = re.sub(r"\.ko\.(md|svg)$", r".\1", uri)
     return f"[{text}]({posixpath.relpath(uri, posixpath.dirname(there) or '.')}{mark}{anchor})"
