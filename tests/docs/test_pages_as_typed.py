@@ -1,0 +1,110 @@
+"""Every command of the guides and concepts is typed on a real Slurm twin, in its page's order, and ends as it should.
+
+The English pages are typed; that the Korean ones have the same commands is in `test_commands`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pages import ROOT, calls_of_jido, commands
+from real_twins import need_parts
+from running import REASONS, steps, typed
+
+DESK = Path(__file__).with_name("desk")
+PAGES = sorted(
+    page
+    for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/concepts/*.md")]
+    if not page.name.endswith(".ko.md") and page.name != "architecture.md"
+)
+# Put before all others on the PATH.
+PROGRAMS = ("code", "ssh")
+# Those that bring twins up themselves begin with nothing.
+OWN_TWIN = {"start.md", "first-day.md", "twins.md"}
+# What was done before a page begins, where it speaks of runs that are there.
+BEFORE = {
+    "carrying.md": "mkdir data && jido run --on aurora -- python3 train.py",
+    "datasets.md": "mkdir -p ~/imagenet/train && seq 100 >~/imagenet/train/1.txt",
+}
+# Commands of pages that no test types, in all. A page that has one more needs a reason, and this number a second look.
+NOT_TYPED = 40
+
+
+def environment(home: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(home / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    fixed = {"PATH": path, "HOME": str(home), "JIDO_HOME": str(home / "jido")}
+    return fixed | {"LANG": "C.UTF-8", "JIDO_LANG": "en", "JIDO_SPOOL_IDLE": "0.5", "BROWSER": "true"}
+
+
+def jido(home: Path, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "jido", *words], env=environment(home), cwd=home, check=True, capture_output=True
+    )
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home from which the twin of Aurora was brought up and mapped."""
+    need_parts()
+    home = tmp_path_factory.mktemp("mapped")
+    try:
+        jido(home, "twin", "up", "aurora")
+        jido(home, "probe", "aurora", "--compute")
+        yield home
+    finally:
+        jido(home, "logout", "aurora")
+        jido(home, "twin", "down", "--all")
+
+
+@pytest.fixture
+def reader(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """The home of somebody who has not typed anything yet, knowing Aurora unless the page begins at zero."""
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    for program in PROGRAMS:
+        shutil.copy(DESK / program, home / "bin")
+    if request.getfixturevalue("page").name not in OWN_TWIN:
+        mapped = request.getfixturevalue("mapped")
+        ignore = shutil.ignore_patterns("twins", "run", "ledger*")
+        shutil.copytree(mapped / "jido", home / "jido", ignore=ignore)
+    yield home
+    # Each ends otherwise than well where there is nothing to end.
+    for words in (["cancel", "@open"], ["logout", "aurora"], ["twin", "down", "--all"]):
+        subprocess.run([sys.executable, "-m", "jido", *words], env=environment(home), cwd=home, capture_output=True)
+
+
+@pytest.mark.twin
+@pytest.mark.xdist_group("pages as typed")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_do_what_it_says(page: Path, reader: Path) -> None:
+    need_parts()
+    folder = reader / page.stem
+    shutil.copytree(DESK, folder, ignore=shutil.ignore_patterns(*PROGRAMS))
+    text = page.read_text("utf-8")
+    before = BEFORE.get(page.name, "")
+    typed((f"```sh\n{before}\n```\n" if before else "") + text, folder, environment(reader))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_not_typed_has_one_of_the_reasons(page: Path) -> None:
+    assert {step.not_run for step in steps(page.read_text("utf-8")) if step.not_run} <= set(REASONS)
+
+
+def test_few_commands_are_not_typed() -> None:
+    left_out = [
+        (page.name, line)
+        for page in PAGES
+        for step in steps(page.read_text("utf-8"))
+        if step.not_run
+        for line in step.lines
+    ]
+    assert len(left_out) <= NOT_TYPED, left_out
+    # Of jido's own commands only those that a real host or a person has to answer.
+    shown = {call[0] for _, line in left_out for words in commands(f"```sh\n{line}\n```") for call in calls_of_jido(words)}
+    assert shown <= {"add", "login", "tour"}
