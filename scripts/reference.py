@@ -43,8 +43,8 @@ WORDS = {
     "ko": {
         "title": "명령줄",
         "other": "[English](cli.md) · **한국어**",
-        "about": "모든 명령과 옵션입니다. 코드에서 만든 것으로, `jido COMMAND --help`가 출력하는 내용과 같습니다. `--` 뒤에 "
-        "내 명령을 적는 명령은 그 단어들을 있는 그대로 받습니다.",
+        "about": "모든 명령과 옵션입니다. 코드에서 만든 것으로, `jido COMMAND --help`가 출력하는 내용과 "
+        "같습니다. `--` 뒤에 내 명령을 적는 명령은 그 단어들을 있는 그대로 받습니다.",
         "option": "옵션",
         "meaning": "뜻",
         "codes": "종료 코드",
@@ -131,10 +131,10 @@ def the_map() -> str:
     lines = [
         "# The map",
         "",
-        "What is known of a cluster, as `jido show --json` and `jido show --yaml` print it and `jido twin up` reads it: "
-        "schema `jido/1`, made of the code. `jido schema map` prints the [JSON Schema](schemas/map.schema.json). Fields "
-        "that hold their default are left out. Sizes are bytes and durations seconds; in YAML written by hand, `512G` "
-        "and `6-00:00:00` do as well.",
+        "What is known of a cluster, as `jido show --json` and `jido show --yaml` print it and `jido twin up` "
+        "reads it: schema `jido/1`, made of the code. `jido schema map` prints the "
+        "[JSON Schema](schemas/map.schema.json). Fields that hold their default are left out. Sizes are bytes and "
+        "durations seconds; in YAML written by hand, `512G` and `6-00:00:00` do as well.",
         "",
         "*Fact of X* is an X with where it comes from, one of the three below.",
         "",

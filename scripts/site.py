@@ -1,7 +1,7 @@
 """What makes the site of the project's Markdown pages, which are written to be read in the repository too.
 
-MkDocs calls these functions (`hooks:` in mkdocs.yml). Pages outside docs/ are brought in under project/; links are led to
-where a page is on the site, and one to a file that the site does not have becomes plain text.
+MkDocs calls these functions (`hooks:` in mkdocs.yml). Pages outside docs/ are brought in under project/; links are
+led to where a page is on the site, and one to a file that the site does not have becomes plain text.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ _FOR_TESTS = re.compile(r"^<!-- (?:test|not run): .*? -->\n", re.S | re.M)
 def on_config(config: Any) -> Any:
     """Have the site made of a copy of docs/ and of the pages outside it.
 
-    The plugin for languages (mkdocs-static-i18n 1.3.1) takes pages only from the one folder, so they are brought together
-    there. What is equal is not written again: `mkdocs serve` would take that for a change.
+    The plugin for languages (mkdocs-static-i18n 1.3.1) takes pages from the one folder only, so they are brought
+    together there. What is equal is not written again: `mkdocs serve` would take that for a change.
     """
     gathered = ROOT / "build/pages"
-    wanted = {gathered / file.relative_to(ROOT / "docs"): file for file in (ROOT / "docs").rglob("*") if file.is_file()}
+    wanted = {
+        gathered / file.relative_to(ROOT / "docs"): file for file in (ROOT / "docs").rglob("*") if file.is_file()
+    }
     wanted |= {gathered / there: ROOT / here for here, there in BROUGHT_IN.items()}
     for old in set(filter(Path.is_file, gathered.rglob("*"))) - set(wanted):
         old.unlink()

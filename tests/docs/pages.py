@@ -46,7 +46,10 @@ def calls_of_jido(words: list[str]) -> list[list[str]]:
             parts.append([])
         else:
             parts[-1].append(word)
-    stripped = [[*part] for part in parts]
+    # What is printed into a file is no word of the command.
+    stripped = [
+        part[: next((at for at, word in enumerate(part) if re.match(r"\d?[<>]", word)), None)] for part in parts
+    ]
     for part in stripped:
         while part and re.fullmatch(r"\w+=.*", part[0]):
             del part[0]

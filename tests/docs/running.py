@@ -26,7 +26,9 @@ REASONS = (
     "wants another program",
     "wants somebody at a terminal",
 )
-_PART = re.compile(r"^<!-- (?P<told>(?:not run|test): .*?) -->$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.S | re.M)
+_PART = re.compile(
+    r"^<!-- (?P<told>(?:not run|test): .*?) -->$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.S | re.M
+)
 # `FILE`: before a block says that the block is the file.
 _NAMED = re.compile(r"`([\w./-]+)`:\n*\Z")
 
@@ -77,7 +79,10 @@ def _typed(text: str, told: list[str]) -> Step:
 
 def script(text: str) -> str:
     """The page as one script for bash, which ends where a command did not end as it should."""
-    out = ["typed() { printf '\\n$ %s\\n' \"$1\"; }", "ended() { [ $1 -eq $2 ] || { echo \"ended with $1, not $2\"; exit 99; }; }"]
+    out = [
+        "typed() { printf '\\n$ %s\\n' \"$1\"; }",
+        'ended() { [ $1 -eq $2 ] || { echo "ended with $1, not $2"; exit 99; }; }',
+    ]
     for step in steps(text):
         if step.file:
             # A file that is there is gone on with: `jido init` writes a jido.toml of comments.

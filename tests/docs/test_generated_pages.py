@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,6 +88,33 @@ def test_the_page_on_checks_has_every_rule_as_it_is() -> None:
 def test_the_page_on_reasons_is_made_of_the_data() -> None:
     page = (ROOT / "docs/reference/reasons.md").read_text("utf-8")
     assert page.endswith(reasons("en") + "\n"), "write under `## Reasons` what `jido why --reasons --lang en` prints"
+
+
+def test_the_pages_that_are_made_of_the_code_are_as_it_says() -> None:
+    said = subprocess.run(
+        [sys.executable, ROOT / "scripts/reference.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("page", ["cli.md", "cli.ko.md"])
+def test_the_page_on_commands_has_every_option(page: str) -> None:
+    text = (ROOT / "docs/reference" / page).read_text("utf-8")
+
+    def walk(command: click.Command, path: tuple[str, ...]) -> None:
+        context = click.Context(command)
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below is not None
+                walk(below, (*path, name))
+            return
+        section = text.split(f"\n### jido {' '.join(path)}\n", 1)[1].split("\n### ", 1)[0]
+        for param in command.params:
+            if isinstance(param, click.Option) and not param.hidden:
+                assert all(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", section) for name in param.opts), path
+
+    walk(root, ())
 
 
 def table(facts: Mapping[str, str]) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from pages import ROOT, calls_of_jido, commands
-from real_twins import need_parts
 from running import REASONS, steps, typed
+
+from real_twins import need_parts
 
 DESK = Path(__file__).with_name("desk")
 PAGES = sorted(
@@ -23,6 +24,7 @@ PAGES = sorted(
     for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/concepts/*.md")]
     if not page.name.endswith(".ko.md") and page.name != "architecture.md"
 )
+TYPED = [page for page in PAGES if any(not step.not_run for step in steps(page.read_text("utf-8")))]
 # Put before all others on the PATH.
 PROGRAMS = ("code", "ssh")
 # Those that bring twins up themselves begin with nothing.
@@ -32,7 +34,7 @@ BEFORE = {
     "carrying.md": "mkdir data && jido run --on aurora -- python3 train.py",
     "datasets.md": "mkdir -p ~/imagenet/train && seq 100 >~/imagenet/train/1.txt",
 }
-# Commands of pages that no test types, in all. A page that has one more needs a reason, and this number a second look.
+# Commands of pages that no test types, in all: one more needs a reason there, and a second look here.
 NOT_TYPED = 40
 
 
@@ -63,16 +65,19 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def reader(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def reader(page: Path, mapped: Path, tmp_path: Path) -> Iterator[Path]:
     """The home of somebody who has not typed anything yet, knowing Aurora unless the page begins at zero."""
     home = tmp_path / "home"
     (home / "bin").mkdir(parents=True)
     for program in PROGRAMS:
         shutil.copy(DESK / program, home / "bin")
-    if request.getfixturevalue("page").name not in OWN_TWIN:
-        mapped = request.getfixturevalue("mapped")
-        ignore = shutil.ignore_patterns("twins", "run", "ledger*")
-        shutil.copytree(mapped / "jido", home / "jido", ignore=ignore)
+    if page.name in OWN_TWIN:
+        # What a database was filled with takes seconds to make again.
+        kept = "jido/state/twins/.databases"
+        if (mapped / kept).is_dir():
+            shutil.copytree(mapped / kept, home / kept)
+    else:
+        shutil.copytree(mapped / "jido", home / "jido", ignore=shutil.ignore_patterns("twins", "run", "ledger*"))
     yield home
     # Each ends otherwise than well where there is nothing to end.
     for words in (["cancel", "@open"], ["logout", "aurora"], ["twin", "down", "--all"]):
@@ -81,7 +86,7 @@ def reader(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.twin
 @pytest.mark.xdist_group("pages as typed")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_do_what_it_says(page: Path, reader: Path) -> None:
     need_parts()
     folder = reader / page.stem
@@ -106,5 +111,7 @@ def test_few_commands_are_not_typed() -> None:
     ]
     assert len(left_out) <= NOT_TYPED, left_out
     # Of jido's own commands only those that a real host or a person has to answer.
-    shown = {call[0] for _, line in left_out for words in commands(f"```sh\n{line}\n```") for call in calls_of_jido(words)}
+    shown = {
+        call[0] for _, line in left_out for words in commands(f"```sh\n{line}\n```") for call in calls_of_jido(words)
+    }
     assert shown <= {"add", "login", "tour"}

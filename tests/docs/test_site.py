@@ -1,0 +1,76 @@
+"""The site made of the pages: links lead somewhere, both languages are there, nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import ROOT
+from tests.picture.browser import Browser, found
+
+IN_BOTH = sorted(
+    page.relative_to(ROOT / "docs")
+    for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/concepts/*.md")]
+    if not page.name.endswith(".ko.md") and page.name != "architecture.md"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    said = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return folder
+
+
+@pytest.mark.parametrize("page", IN_BOTH, ids=str)
+def test_guides_and_concepts_are_there_in_both_languages(page: Path, site: Path) -> None:
+    for folder, language in ((site, "en"), (site / "ko", "ko")):
+        html = (folder / page.with_suffix(".html")).read_text("utf-8")
+        assert f'<html lang="{language}"' in html
+        article = html.split("<article", 1)[1].split("</article>", 1)[0]
+        assert (
+            bool(re.search("[가-힣]{2}.*[가-힣]{2}", re.sub("<[^>]+>", "", article))) == (language == "ko")
+            or page.name == "index.md"
+        )
+
+
+def test_what_only_the_tests_read_is_not_on_the_site(site: Path) -> None:
+    assert not [page for page in site.rglob("*.html") if re.search("<!-- (test|not run):", page.read_text("utf-8"))]
+
+
+@pytest.mark.skipif(not found(), reason="chromium is not installed")
+def test_a_browser_fetches_nothing_from_elsewhere_and_has_no_complaint(site: Path, tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(site), "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    browser = Browser(tmp_path)
+    try:
+        assert server.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
+        assert address
+        for path in ("index.html", "ko/concepts/files.html"):
+            browser.open(address[0] + path, width=390)
+            # The search is begun, since it loads what it needs only then.
+            browser.value("document.querySelector('.md-search__input').focus()")
+            browser.value("document.querySelector('.md-search__input').value = 'jido twin'")
+            browser.value("document.querySelector('.md-search__input').dispatchEvent(new Event('keyup'))")
+            browser.until("document.querySelectorAll('.md-search-result__item').length > 0")
+            assert [url for url in browser.fetched() if not url.startswith((address[0], "data:", "blob:"))] == []
+            # The theme looks for a list of each language's pages, which there is one of (mkdocs-material 9.8.2).
+            assert [said for said in browser.complaints() if "/ko/sitemap.xml" not in said] == []
+            # A phone's page is no wider than the phone.
+            assert browser.value("document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.close()
+        server.terminate()
+        server.wait()
