@@ -1,11 +1,12 @@
 """A page as somebody types it: its files are written, its commands run in one shell, in their order, as they stand.
 
-What a page tells the tests stands in comments of its source, each on a line of its own before a block:
+What a page tells the tests stands in comments of its source, each on a line of its own before a block. Where it ends
+with `: COMMAND`, it is told of the commands that begin so, else of all of the block:
 
-    <!-- not run: REASON -->              the block is not run; REASON is one of `REASONS`
+    <!-- not run: REASON -->              not typed; REASON is one of `REASONS`
     <!-- test: first COMMAND -->          typed before the block, and not shown
-    <!-- test: exit CODE by COMMAND -->   the command that begins so ends with this code
-    <!-- test: interrupted -->            Ctrl-C ends the block's commands, two seconds after each began
+    <!-- test: exit CODE: COMMAND -->     it ends with this code
+    <!-- test: interrupted -->            Ctrl-C ends it, two seconds after it began
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ REASONS = (
     "installs packages from the network",
     "wants another program",
     "wants somebody at a terminal",
+    "wants a tree of another Debian",
+    "wants a PBS cluster",
+    "is a test of its own",
+)
+_TOLD = re.compile(
+    r"not run: (?P<why>[^:]+)(?:: (?P<a>.+))?|test: (?:first (?P<first>.+)|exit (?P<code>\d+)(?:: (?P<b>.+))?"
+    r"|(?P<interrupted>interrupted)(?:: (?P<c>.+))?)"
 )
 _PART = re.compile(
     r"^<!-- (?P<told>(?:not run|test): .*?) -->$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.S | re.M
@@ -33,14 +41,21 @@ _PART = re.compile(
 _NAMED = re.compile(r"`([\w./-]+)`:\n*\Z")
 
 
+class Line(NamedTuple):
+    """A command: what is typed, what it ends with, whether Ctrl-C ends it, why it is not typed."""
+
+    text: str
+    code: int = 0
+    interrupted: bool = False
+    not_run: str = ""
+
+
 class Step(NamedTuple):
     """One thing to do: a file to write, or commands to type."""
 
     file: str
-    lines: tuple[str, ...]
-    codes: Mapping[str, int]
-    not_run: str
-    interrupted: bool
+    text: str
+    lines: tuple[Line, ...]
 
 
 def steps(text: str) -> Iterator[Step]:
@@ -52,50 +67,49 @@ def steps(text: str) -> Iterator[Step]:
             continue
         named = _NAMED.search(text[: part.start()])
         if part["language"] == "sh":
-            yield _typed(part["text"], told)
+            yield Step("", "", tuple(_lines(part["text"], told)))
         elif named and part["language"]:
-            yield Step(named[1], (part["text"],), {}, "", False)
+            yield Step(named[1], part["text"], ())
         told = []
 
 
-def _typed(text: str, told: list[str]) -> Step:
-    lines = [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
-    codes: dict[str, int] = {}
-    why, first, interrupted = "", [], False
+def _lines(text: str, told: list[str]) -> Iterator[Line]:
+    ways = []
     for words in told:
-        kind, _, rest = words.partition(": ")
-        if kind == "not run":
-            why = rest
-        elif rest == "interrupted":
-            interrupted = True
-        elif rest.startswith("first "):
-            first.append(rest.removeprefix("first "))
-        elif expected := re.fullmatch(r"exit (\d+) by (.+)", rest):
-            codes[expected[2]] = int(expected[1])
-        else:
+        match = _TOLD.fullmatch(words)
+        if match is None:
             raise ValueError(f"a page tells the tests {words!r}, which they do not know")
-    return Step("", (*first, *lines), codes, why, interrupted)
+        if match["first"]:
+            yield Line(match["first"])
+        ways.append(match)
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.strip() and not line.startswith("#"):
+            mine = [
+                way for way in ways if not way["first"] and line.startswith(way["a"] or way["b"] or way["c"] or "")
+            ]
+            code = next((int(way["code"]) for way in mine if way["code"]), 0)
+            why = next((way["why"] for way in mine if way["why"]), "")
+            yield Line(line, code, any(way["interrupted"] for way in mine), why)
 
 
 def script(text: str) -> str:
     """The page as one script for bash, which ends where a command did not end as it should."""
-    out = [
-        "typed() { printf '\\n$ %s\\n' \"$1\"; }",
-        'ended() { [ $1 -eq $2 ] || { echo "ended with $1, not $2"; exit 99; }; }',
-    ]
+    out = ["typed() { printf '\\n$ %s\\n' \"$1\"; }"]
+    out += ['ended() { [ "$1" -eq "$2" ] || { echo "ended with $1, not $2"; exit 99; }; }']
     for step in steps(text):
         if step.file:
-            # A file that is there is gone on with: `jido init` writes a jido.toml of comments.
-            out += [f"cat >>{shlex.quote(step.file)} <<'END OF FILE'", step.lines[0] + "END OF FILE"]
-        elif not step.not_run:
-            for line in step.lines:
-                code = next((code for begun, code in step.codes.items() if line.startswith(begun)), 0)
-                out.append(f"typed {shlex.quote(line)}")
-                if step.interrupted:
-                    # With 130, or with 0 where it takes Ctrl-C for the end that it waits for.
-                    out += [f"timeout --preserve-status -k 20 -s INT 2 {line}", "ended $(($? == 130 ? 0 : $?)) 0"]
-                else:
-                    out += [line, f"ended $? {code}"]
+            # `jido init` writes a jido.toml of comments, which is gone on with.
+            into = ">>" if step.file == "jido.toml" else ">"
+            out += [f"cat {into}{shlex.quote(step.file)} <<'END OF FILE'", step.text + "END OF FILE"]
+        for line in step.lines:
+            if line.not_run:
+                continue
+            out.append(f"typed {shlex.quote(line.text)}")
+            if line.interrupted:
+                # With 130, or with 0 where it takes Ctrl-C for the end that it waits for.
+                out += [f"timeout --preserve-status -k 20 -s INT 2 {line.text}", "ended $(($? == 130 ? 0 : $?)) 0"]
+            else:
+                out += [line.text, f"ended $? {line.code}"]
     return "\n".join(out) + "\n"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from pages import PAGES, ROOT, blocks, rows
 
@@ -44,6 +46,29 @@ def test_the_keys_of_jido_toml_are_all_there(table: str) -> None:
     assert sorted(name for cell in cells for name in re.findall(r"`(\w+)`", cell)) == sorted(
         TABLES[table].__struct_fields__
     )
+
+
+# What the page calls a key's type, by the type in the code. Durations and sizes are text to TOML.
+KINDS = {
+    "str": {"text", "duration", "size"},
+    "int": {"whole number"},
+    "tuple[str, ...]": {"list of texts"},
+    "str | tuple[str, ...]": {"text or list of texts"},
+    "dict[str, str]": {"table of texts"},
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_keys_of_jido_toml_have_the_types_and_defaults_of_the_code(table: str) -> None:
+    head, *keys = rows(read("docs/reference/jido-toml.md"), f"## {table}")
+    for row in keys:
+        for name in re.findall(r"`(\w+)`", row[0]):
+            field = next(one for one in msgspec.structs.fields(TABLES[table]) if one.name == name)
+            kind = TABLES[table].__annotations__[name].removesuffix(" | None")
+            assert row[head.index("type")] in KINDS[kind], name
+            if "default" in head and field.default not in ("", (), None, {}, msgspec.NODEFAULT):
+                default = list(field.default) if isinstance(field.default, tuple) else field.default
+                assert row[head.index("default")] == f"`{json.dumps(default)}`", name
 
 
 @pytest.mark.parametrize("block", TOML)
