@@ -37,7 +37,7 @@ OWN_TWIN = {"start.md", "first-day.md", "twins.md"}
 BEFORE = {
     "carrying.md": "mkdir data && jido run --on aurora -- python3 train.py",
     "check.md": "printf '[jobs.train]\\ncommand = \"python3 train.py\"' >jido.toml"
-    " && jido shell --on aurora -- tee /data/student/train.sh <train.sh",
+    " && jido run --on aurora -- cp train.sh /data/student/train.sh",
     "datasets.md": "mkdir -p ~/imagenet/train && seq 100 >~/imagenet/train/1.txt",
     "hands-on.md": "jido submit --on aurora -- sleep 60 && until jido ps | grep running; do sleep 0.3; done",
 }
