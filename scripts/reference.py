@@ -3,7 +3,8 @@
     python scripts/reference.py            writes them into docs/reference/
     python scripts/reference.py --check    names those that are not as the code says; exits 1 if there are any
 
-The command line is written in English and in Korean, as far as jido has its helps in Korean.
+Each in English and in Korean: the command line as far as jido has its helps in Korean, the others with what stands
+around the docstrings, which are English.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ WORDS = {
         "meaning": "뜻",
         "codes": "종료 코드",
         "code": "코드",
-        "more": "[자세히](exit-codes.md).",
+        "more": "[자세히](exit-codes.ko.md).",
         "Clusters": "클러스터",
         "Projects": "프로젝트",
         "Jobs": "job",
@@ -121,39 +122,58 @@ def _command(
 
 # -- the map -------------------------------------------------------------------------------------------------------
 
+MAP = {
+    "en": (
+        "# The map",
+        "",
+        "**English** · [한국어](map.ko.md)",
+        "",
+        "What is known of a cluster, as `jido show --json` and `jido show --yaml` print it and `jido twin up` "
+        "reads it: schema `jido/1`,",
+        "made of the code. `jido schema map` prints the [JSON Schema](schemas/map.schema.json). Fields that hold "
+        "their default are left",
+        "out. Sizes are bytes and durations seconds; in YAML written by hand, `512G` and `6-00:00:00` do as well.",
+        "",
+        "*Fact of X* is an X with where it comes from.",
+    ),
+    "ko": (
+        "# 지도",
+        "",
+        "[English](map.md) · **한국어**",
+        "",
+        "클러스터에 대해 아는 것으로, `jido show --json`과 `jido show --yaml`이 출력하고 `jido twin up`이 "
+        "읽습니다. 스키마는 `jido/1`이고,",
+        "이 글은 코드에서 만들었습니다. `jido schema map`이 [JSON Schema](schemas/map.schema.json)를 출력합니다. "
+        "기본값인 필드는",
+        "빠집니다. 크기는 바이트, 시간은 초이고, 손으로 쓰는 YAML에서는 `512G`와 `6-00:00:00`도 됩니다. "
+        "필드의 설명은 코드의 것이라 영어입니다.",
+        "",
+        "*fact of X*는 X와 그것이 어디서 왔는지를 함께 뜻합니다.",
+    ),
+}
 
-def the_map() -> str:
+
+def the_map(lang: str) -> str:
     """The page of the map's schema."""
     from jido.cli.documents import schema_of
     from jido.model.document import to_json
 
     defs: dict[str, Any] = json.loads(to_json(schema_of("map")))["$defs"]
-    lines = [
-        "# The map",
-        "",
-        "What is known of a cluster, as `jido show --json` and `jido show --yaml` print it and `jido twin up` "
-        "reads it: schema `jido/1`, made of the code. `jido schema map` prints the "
-        "[JSON Schema](schemas/map.schema.json). Fields that hold their default are left out. Sizes are bytes and "
-        "durations seconds; in YAML written by hand, `512G` and `6-00:00:00` do as well.",
-        "",
-        "*Fact of X* is an X with where it comes from, one of the three below.",
-        "",
-        "## Fact",
-        "",
-    ]
+    lines = [*MAP[lang], "", "## Fact", ""]
     fact = next(one for name, one in defs.items() if name.startswith("Fact_str"))
-    lines += [*_fields(fact, defs, {"value": "X"}), ""]
+    lines += [*_fields(fact, defs, {"value": "X"}, lang), ""]
     for name, one in defs.items():
         if not name.startswith("Fact_") and one.get("type") == "object":
-            lines += [f"## {name}", "", *_fields(one, defs, {}), ""]
+            lines += [f"## {name}", "", *_fields(one, defs, {}, lang), ""]
     return "\n".join(lines)
 
 
-def _fields(one: dict[str, Any], defs: dict[str, Any], kinds: dict[str, str]) -> Iterator[str]:
+def _fields(one: dict[str, Any], defs: dict[str, Any], kinds: dict[str, str], lang: str) -> Iterator[str]:
     about, meanings = _told(one.get("description", ""), one["properties"])
-    yield from (prose(about), "", "| field | kind | meaning |", "| --- | --- | --- |")
+    head = {"en": "| field | kind | meaning |", "ko": "| 필드 | 종류 | 뜻 |"}[lang]
+    yield from (prose(about), "", head, "| --- | --- | --- |")
     for field, kind in one["properties"].items():
-        needed = "" if field not in one.get("required", ()) else " (always there)"
+        needed = "" if field not in one.get("required", ()) else {"en": " (always there)", "ko": " (늘 있음)"}[lang]
         yield cells(f"`{field}`", kinds.get(field) or _kind(kind, defs), prose(meanings.get(field, "")) + needed)
 
 
@@ -197,7 +217,29 @@ def _kind(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 # -- the Python API ------------------------------------------------------------------------------------------------
 
 
-def python_api() -> str:
+API = {
+    "en": (
+        "# The Python API",
+        "",
+        "**English** · [한국어](python-api.ko.md)",
+        "",
+        "Every public function, class and error, made of the code. [Python](python.md) shows how they go together; "
+        "nothing else",
+        "is meant to be imported.",
+    ),
+    "ko": (
+        "# Python API",
+        "",
+        "[English](python-api.md) · **한국어**",
+        "",
+        "공개된 모든 함수, 클래스, 오류입니다. 코드에서 만들었고, 설명은 코드의 것이라 영어입니다. 어떻게 함께 "
+        "쓰는지는 [Python](python.ko.md)에",
+        "있고, 여기에 없는 것은 import하지 마세요.",
+    ),
+}
+
+
+def python_api(lang: str) -> str:
     """The page of what Python code can call."""
     import jido
     import jido.errors
@@ -207,10 +249,7 @@ def python_api() -> str:
     from jido.api.swept import Sweep
 
     lines = [
-        "# The Python API",
-        "",
-        "Every public function, class and error, made of the code. [Python](python.md) shows how they go together; "
-        "nothing else is meant to be imported.",
+        *API[lang],
         "",
         "## jido.connect",
         "",
@@ -225,7 +264,11 @@ def python_api() -> str:
             else:
                 lines += _callable(name, what)
     tree = (inspect.getdoc(jido.errors) or "").split("::\n", 1)[1].split("\n\n``130``")[0]
-    lines += ["## Errors", "", "All in `jido.errors`, with their exit codes.", "", "```text"]
+    about = {
+        "en": ("## Errors", "All in `jido.errors`, with their exit codes."),
+        "ko": ("## 오류", "모두 `jido.errors`에 있고, 종료 코드가 함께 있습니다."),
+    }[lang]
+    lines += [about[0], "", about[1], "", "```text"]
     lines += [inspect.cleandoc(tree.strip("\n")), "```", ""]
     for name, error in inspect.getmembers(jido.errors, inspect.isclass):
         if issubclass(error, Exception):
@@ -292,13 +335,20 @@ def _in_language(lang: str) -> str:
     return subprocess.run(words, env=env, check=True, capture_output=True, encoding="utf-8").stdout
 
 
+def _even(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
+
+
 def pages() -> dict[Path, str]:
     """What each page has to hold."""
     return {
         PAGES / "cli.md": _in_language("en"),
         PAGES / "cli.ko.md": _in_language("ko"),
-        PAGES / "map.md": the_map().rstrip("\n") + "\n",
-        PAGES / "python-api.md": re.sub(r"\n{3,}", "\n\n", python_api()).rstrip("\n") + "\n",
+        **{PAGES / name: _even(the_map(lang)) for name, lang in (("map.md", "en"), ("map.ko.md", "ko"))},
+        **{
+            PAGES / name: _even(python_api(lang))
+            for name, lang in (("python-api.md", "en"), ("python-api.ko.md", "ko"))
+        },
     }
 
 

@@ -80,6 +80,19 @@ def test_the_korean_page_has_the_same_commands_files_and_output(english: Path, k
     assert shown[0] == shown[1]
 
 
+@pytest.mark.parametrize(("english", "korean"), PAIRS, ids=lambda page: page.name)
+def test_the_korean_page_has_the_same_tables(english: Path, korean: Path) -> None:
+    """Row by row: what their first cells have as code, and their numbers."""
+    ours, theirs = (_first_cells(page.read_text("utf-8")) for page in (english, korean))
+    assert ours == theirs
+
+
+def _first_cells(text: str) -> list[list[str]]:
+    lines = [line for line in re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M).splitlines() if line[:1] == "|"]
+    cells = [re.split(r"(?<!\\)\|", line)[1] for line in lines]
+    return [re.findall(r"`[^`]+`|\d+", cell) for cell in cells]
+
+
 def _without_comments(text: str) -> list[str]:
     return [re.sub(r"\s+#.*", "", line) for line in text.splitlines()]
 

@@ -16,6 +16,7 @@ from pages import ROOT, rows
 
 from jido.api.why import reasons
 from jido.check.rules import RULES
+from jido.check.speech import rule_in
 from jido.cli.app import root
 from jido.cli.commands.schema import NAMES
 from jido.cli.documents import DOCUMENTS, schema_of
@@ -74,20 +75,25 @@ def test_the_page_on_twins_says_what_is_carried_and_what_is_not() -> None:
         assert len(rows(page, heading)) == len(facts) + 1
 
 
-def test_the_page_on_checks_has_every_rule_as_it_is() -> None:
-    page = (ROOT / "docs/reference/check.md").read_text("utf-8")
+@pytest.mark.parametrize(
+    ("name", "lang", "heading", "yes"),
+    [("check.md", "en", "## Rules", "yes"), ("check.ko.md", "ko", "## 규칙", "예")],
+)
+def test_the_page_on_checks_has_every_rule_as_it_is(name: str, lang: str, heading: str, yes: str) -> None:
+    page = (ROOT / "docs/reference" / name).read_text("utf-8")
     lines = [
-        f"| `{one.name}` | {one.severity} | {one.about} {one.why} | {one.fix} | {'yes' if one.rewrites else ''} |"
-        for one in RULES
+        f"| `{one.name}` | {one.severity} | {one.about} {one.why} | {one.fix} | {yes if one.rewrites else ''} |"
+        for one in (rule_in(rule, lang) for rule in RULES)
     ]
     wanted = "\n".join(lines)
-    assert wanted in page, f"under `## Rules` write:\n{wanted}"
-    assert len(rows(page, "## Rules")) == len(RULES) + 1
+    assert wanted in page, f"under `{heading}` write:\n{wanted}"
+    assert len(rows(page, heading)) == len(RULES) + 1
 
 
-def test_the_page_on_reasons_is_made_of_the_data() -> None:
-    page = (ROOT / "docs/reference/reasons.md").read_text("utf-8")
-    assert page.endswith(reasons("en") + "\n"), "write under `## Reasons` what `jido why --reasons --lang en` prints"
+@pytest.mark.parametrize(("name", "lang"), [("reasons.md", "en"), ("reasons.ko.md", "ko")])
+def test_the_page_on_reasons_is_made_of_the_data(name: str, lang: str) -> None:
+    page = (ROOT / "docs/reference" / name).read_text("utf-8")
+    assert page.endswith(reasons(lang) + "\n"), f"write at its end what `jido why --reasons --lang {lang}` prints"
 
 
 def test_the_pages_that_are_made_of_the_code_are_as_it_says() -> None:
