@@ -305,7 +305,7 @@ def _callable(name: str, what: Any) -> list[str]:
     back = inspect.signature(what).return_annotation
     gives = "" if back is inspect.Signature.empty else f" -> {str(back).strip(chr(39))}"
     line = f"{name}({', '.join(given)}){gives}"
-    if len(line) > 100:
+    if len(line) > 84:
         line = f"{name}(\n    " + ",\n    ".join(given) + f",\n){gives}"
     return ["```py", line, "```", "", *_docstring(inspect.getdoc(what) or ""), ""]
 
