@@ -11,8 +11,10 @@ with `: COMMAND`, it is told of the commands that begin so, else of all of the b
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,7 +37,7 @@ _TOLD = re.compile(
     r"|(?P<interrupted>interrupted)(?:: (?P<c>.+))?)"
 )
 _PART = re.compile(
-    r"^<!-- (?P<told>(?:not run|test): .*?) -->$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.S | re.M
+    r"^<!-- (?P<told>(?:not run|test)\b.*?) -->$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.S | re.M
 )
 # `FILE`: before a block says that the block is the file.
 _NAMED = re.compile(r"`([\w./-]+)`:\n*\Z")
@@ -113,9 +115,9 @@ def script(text: str) -> str:
     return "\n".join(out) + "\n"
 
 
-def typed(text: str, folder: Path, env: Mapping[str, str]) -> None:
+def typed(text: str, folder: Path, env: Mapping[str, str], within: float = 240.0) -> None:
     """Type all of a page in a folder; AssertionError shows how far it came, and what was printed."""
-    said = subprocess.run(
+    process = subprocess.Popen(
         ["bash", "-c", script(text)],
         cwd=folder,
         env=dict(env),
@@ -123,7 +125,13 @@ def typed(text: str, folder: Path, env: Mapping[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        start_new_session=True,
     )
-    assert said.returncode == 0, said.stdout
-    assert "Traceback" not in said.stdout, said.stdout
+    try:
+        said, _ = process.communicate(timeout=within)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    assert process.returncode == 0, said
+    assert "Traceback" not in said, said

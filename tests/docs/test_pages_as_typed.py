@@ -122,3 +122,59 @@ def test_few_commands_are_not_typed() -> None:
         call[0] for _, line in left_out for words in commands(f"```sh\n{line}\n```") for call in calls_of_jido(words)
     }
     assert shown <= {"add", "login", "shell", "notebook", "tour", "twin", "check"}
+
+
+# -- how pages are typed: checks of the check ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "printed"),
+    [
+        ("```sh\nfalse\n```\n", "ended with 1, not 0"),
+        ("<!-- test: exit 3: sh -->\n```sh\nsh -c 'exit 4'\n```\n", "ended with 4, not 3"),
+        ("<!-- test: exit 3 -->\n```sh\ntrue\n```\n", "ended with 0, not 3"),
+        ("<!-- test: interrupted -->\n```sh\nsh -c 'exit 5'\n```\n", "ended with 5, not 0"),
+        ("```sh\necho Traceback\n```\n", "Traceback"),
+    ],
+)
+def test_a_command_that_does_not_end_as_it_should_fails_its_page(page: str, printed: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=printed):
+        typed(page, tmp_path, environment(tmp_path))
+
+
+def test_a_page_is_typed_in_its_order_in_one_shell_with_its_files(tmp_path: Path) -> None:
+    page = """
+<!-- test: first touch $(whoami) -->
+```sh
+mkdir "내 폴더"
+cd "내 폴더"
+```
+
+`a b`, then `note.txt`:
+
+```text
+$(touch pwned) `x` 한국어
+```
+
+<!-- not run: wants Windows: wsl -->
+<!-- test: exit 7: sh -->
+```sh
+wsl --install
+sh -c 'exit 7'
+cat note.txt \\
+    >copy.txt
+```
+
+```
+not a command
+```
+"""
+    typed(page, tmp_path, environment(tmp_path))
+    assert {file.name for file in (tmp_path / "내 폴더").iterdir()} == {"note.txt", "copy.txt"}
+    assert (tmp_path / "내 폴더/copy.txt").read_text("utf-8") == "$(touch pwned) `x` 한국어\n"
+
+
+@pytest.mark.parametrize("told", ["test: exits 3", "test: skip", "not run:"])
+def test_what_a_page_tells_and_nobody_knows_is_an_error(told: str) -> None:
+    with pytest.raises(ValueError, match="do not know"):
+        list(steps(f"<!-- {told} -->\n```sh\ntrue\n```\n"))
