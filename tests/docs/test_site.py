@@ -59,7 +59,7 @@ def test_a_browser_fetches_nothing_from_elsewhere_and_has_no_complaint(site: Pat
         for path in ("index.html", "ko/concepts/files.html"):
             browser.open(address[0] + path, width=390)
             # A phone's page is no wider than the phone.
-            assert browser.value("document.documentElement.scrollWidth") <= 390
+            browser.until("document.documentElement.scrollWidth <= 390")
             # The search is begun, since it loads what it needs only then.
             browser.value("document.querySelector('.md-search__input').focus()")
             browser.value("document.querySelector('.md-search__input').value = 'jido twin'")
