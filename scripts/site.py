@@ -58,13 +58,17 @@ def on_config(config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Take away what is for readers of the repository and for the tests; lead links to the site's own pages."""
     there = page.file.src_uri
+    # An English page on the Korean side, where the page that it links to may have Korean headings.
+    foreign = page.file.locale_alternate_of if page.file.locale != page.file.locale_alternate_of else ""
     text = _FOR_TESTS.sub("", _LANGUAGES.sub(r"\1", markdown))
     parts = _FENCED.split(text)
-    parts[::2] = [_LINK.sub(lambda link: _led(link[0], link[1], link[2], there), part) for part in parts[::2]]
+    parts[::2] = [
+        _LINK.sub(lambda link: _led(link[0], link[1], link[2], there, foreign), part) for part in parts[::2]
+    ]
     return "".join(parts)
 
 
-def _led(whole: str, text: str, target: str, there: str) -> str:
+def _led(whole: str, text: str, target: str, there: str, foreign: str) -> str:
     if re.match(r"[a-z]+:|#", target):
         return whole
     path, mark, anchor = target.partition("#")
@@ -75,4 +79,6 @@ def _led(whole: str, text: str, target: str, there: str) -> str:
         return text
     # In each language a page and a picture go by their English names; the plugin finds the right one.
     uri = re.sub(r"\.ko\.(md|svg)$", r".\1", uri)
+    if foreign and (ROOT / "build/pages" / uri).with_suffix(f".{foreign}.md").exists():
+        mark = anchor = ""
     return f"[{text}]({posixpath.relpath(uri, posixpath.dirname(there) or '.')}{mark}{anchor})"

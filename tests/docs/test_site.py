@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,14 +20,34 @@ IN_BOTH = sorted(
 )
 
 
+def built(checkout: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    # No --quiet: warnings that are not printed do not count for --strict (mkdocs 1.6.1).
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(words, cwd=checkout, env=env, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    said = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    said = built(ROOT, folder)
     assert said.returncode == 0, said.stdout + said.stderr
     return folder
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    copy = tmp_path / "내 checkout"
+    shutil.copytree(ROOT / "docs", copy / "docs")
+    for name in ("mkdocs.yml", "scripts/site.py", *(str(page.relative_to(ROOT)) for page in ROOT.glob("*.md"))):
+        (copy / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / name, copy / name)
+    (copy / "examples/digits").mkdir(parents=True)
+    shutil.copyfile(ROOT / "examples/digits/README.md", copy / "examples/digits/README.md")
+    with (copy / "docs/start.ko.md").open("a") as page:
+        page.write("\n[x](guides/sweeps.ko.md#no-such-heading)\n")
+    said = built(copy, tmp_path / "site")
+    assert said.returncode == 1
+    assert "'start.ko.md' contains a link 'guides/sweeps.md#no-such-heading'" in said.stderr
 
 
 @pytest.mark.parametrize("page", IN_BOTH, ids=str)
