@@ -188,3 +188,18 @@ def test_the_schema_covers_what_is_written() -> None:
 def test_what_was_not_looked_at_is_unknown_and_says_so() -> None:
     fact = Map("a").scheduling.engine
     assert (fact.state, fact.is_known, fact.why) == ("unknown", False, "not looked at")
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("name: x\nschedulling: {}\n", "m.yaml:2: a map has no key 'schedulling' at $"),
+        ("name: x\ninstance:\n  nodes:\n  - {names: 'g[1-2]', cpu: 64}\n", "'cpu' at $.instance.nodes[0]"),
+        ('{"name": "x", "instance": {"nodes": [{"names": "g1", "cpu": 64}]}}', "'cpu' at $.instance.nodes[0]"),
+        ("name: x\ninstance:\n  nodes:\n  - names: g1\n    memory: 512GG\n", "$.instance.nodes[0].memory"),
+    ],
+)
+def test_a_key_or_size_that_is_misspelt_is_named_with_its_place(document: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        map_from_yaml(document, "m.yaml")
+    assert said in str(caught.value)

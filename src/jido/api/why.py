@@ -110,6 +110,10 @@ def why(selector: str, *, lang: str = "", dry_runs: bool = True) -> Answer:
         if not run.settled and not problem:
             run = jobs.refresh([run]).runs[0]
         waiting = _as_last_seen(run)
+    if run is not None and run.state is State.CANCELLED and run.reason.startswith("by "):
+        # Who it was may be known here only.
+        seen = msgspec.structs.replace(waiting.seen, reason=f"cancelled {run.reason}")
+        waiting = msgspec.structs.replace(waiting, seen=seen)
     here = run is not None and run.held
     meaning = _here(run) if run is not None and here else engine.meaning(waiting.reason)
     options = _tried(engine, cluster, waiting) if dry_runs and not problem and not here else ()

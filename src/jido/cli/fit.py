@@ -50,7 +50,7 @@ def split(text: str, room: int) -> list[str]:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", whole: str = "") -> str:
     """A table that fits the terminal: the widest columns are trimmed, empty ones left out.
 
-    Where there is no terminal and ``COLUMNS`` does not say how wide it is, a program reads it: nothing is trimmed then.
+    Where there is no terminal and ``COLUMNS`` does not tell a width, a program reads it: nothing is trimmed then.
 
     Args:
         header: Names of the columns.

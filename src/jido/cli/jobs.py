@@ -172,9 +172,18 @@ def _why(run: Run) -> str:
     return f": {_plain(run)}" if run.reason not in trivial else ""
 
 
+def _brief(run: Run) -> str:
+    """Why it stands so, for a table, which has no room for the code besides."""
+    why = _why(run)[2:]
+    if run.state is not State.FAILED or (not run.signal and run.code is None):
+        return why
+    told = f"signal {run.signal} ({_signal(run.signal)})" if run.signal else f"exit code {run.code}"
+    return f"{told}: {why}" if why else told
+
+
 def _plain(run: Run) -> str:
-    """Why it stands so: for a run that waits in plain words, where its engine has them; no scheduler is asked."""
-    if run.state not in _WAITS:
+    """Why it stands so: one raw word in plain ones, where its engine has them; no scheduler is asked."""
+    if run.state not in _WAITS and not run.reason.isalpha():
         return run.reason
     from jido.api import why
 
@@ -200,7 +209,7 @@ def rows_of(runs: Sequence[Run], tags: Mapping[int, Sequence[str]] | None = None
                 run.nodes or run.partition or "-",
                 waited or "-",
                 ran or "-",
-                _why(run)[2:] or "",
+                _brief(run),
             )
         )
     return rows

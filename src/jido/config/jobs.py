@@ -109,7 +109,7 @@ def spec_of(
 def _command(command: str | Sequence[str], arguments: Sequence[str]) -> tuple[str, ...]:
     """A line becomes bash's to read (people write `source` and `[[`, which other shells lack); a list is exact."""
     if not isinstance(command, str):
-        return (*command, *arguments) if command else ()
+        return (*command, *arguments) if command and command[0] else ()
     if not command.strip():
         return ()
     if arguments:

@@ -98,7 +98,7 @@ def table(file: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """
     kinds = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
     read = kinds.get(file.suffix.lower())
-    if read is None:
+    if read is None and (file.suffix or file.exists()):
         raise InputError(f"{file} is no table of tasks", hint="its name ends in .csv or .jsonl")
     try:
         # utf-8-sig: spreadsheets write a byte order mark, which would become part of the first name.
@@ -107,6 +107,7 @@ def table(file: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         raise NotFound(f"there is no file {file}", hint="the path is relative to where you are") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read", cause=str(error), hint="write it as UTF-8 text") from error
+    assert read is not None
     return read(file, text)
 
 

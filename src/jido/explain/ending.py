@@ -31,7 +31,9 @@ def lines(case: Case, speech: Speech) -> Iterator[str]:
         yield speech.say("why.ended_at", at=moment(seen.ended, at))
     yield from _ended(case, speech)
     meaning = case.meaning
-    if meaning is not None and meaning.kind == "ended" and seen.state is State.FAILED:
+    # Signals above 31 are Slurm's own words for what it could not do; with any other, or a code, the command ran.
+    ran = seen.code is not None or (seen.signal is not None and seen.signal < 32)
+    if meaning is not None and meaning.kind == "ended" and seen.state is State.FAILED and not ran:
         yield f"{meaning.means[speech.lang]} {meaning.do[speech.lang]}"
     if waiting.peak and seen.state is not State.OUT_OF_MEMORY:
         given = f" / {human_size(waiting.granted)}" if waiting.granted else ""
@@ -72,7 +74,7 @@ def _ended(case: Case, speech: Speech) -> Iterator[str]:
         yield speech.say("why.end.time", limit=limit)
     elif seen.state is State.CANCELLED:
         # Slurm says it in the state, jido's own queue in the reason.
-        by = seen.raw.lower().partition(" by ")[2] or seen.reason.partition("cancelled by ")[2]
+        by = seen.reason.partition("cancelled by ")[2] or seen.raw.lower().partition(" by ")[2]
         yield speech.say("why.end.cancelled_by" if by else "why.end.cancelled", by=by)
     elif seen.state in (State.NODE_FAILED, State.PREEMPTED, State.DEPENDENCY):
         yield speech.say(f"why.end.{seen.state.name.lower()}", nodes=seen.nodes or "-")

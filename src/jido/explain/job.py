@@ -13,8 +13,9 @@ _WAITS = (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
 
 def explain_job(case: Case, speech: Speech) -> Page:
     """Why the job stands as it does, when that ends, and what helps."""
-    if case.waiting.seen.state in _WAITS:
+    seen = case.waiting.seen
+    if seen.state in _WAITS and seen.ended is None:
         return waiting.page(case, speech)
-    state = speech.say(f"why.state.{case.waiting.seen.state.name.lower()}")
+    state = speech.say(f"why.state.{seen.state.name.lower()}")
     why = section(speech.say("why.why"), *ending.lines(case, speech))
     return Page(title(case, state, speech), (), (why,), speech.lang)

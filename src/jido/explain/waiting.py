@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from jido.explain.case import Case, moment, title
 from jido.explain.page import Line, Page, section
 from jido.explain.speech import Speech
+from jido.model.job import State
 from jido.model.units import human_size
 from jido.model.why import Bound, Option, Other, Place, Waiting
 
@@ -247,6 +248,8 @@ def _place(place: Place, waiting: Waiting, speech: Speech) -> str:
 
 def _when(case: Case, speech: Speech) -> Iterator[str]:
     waiting = case.waiting
+    if waiting.seen.state is State.DEPENDENCY:
+        return  # It never starts, whatever the scheduler plans.
     for guess in waiting.estimates:
         key = {"squeue --start": "why.by_start", "time limits": "why.by_limits"}.get(guess.by, "why.by_other")
         yield speech.say(key, at=moment(guess.at, waiting.at), by=guess.by)

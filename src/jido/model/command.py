@@ -86,7 +86,10 @@ class Reply(msgspec.Struct, frozen=True):
         if full and not hint:
             hint = "see `jido df` for what is full and what fills it; free some space there, then repeat the command"
         ended = "was stopped at its time limit" if self.code is None else f"ended with code {self.code}"
-        raise self.failure(f"{doing} on {self.host} {'found the disk full' if full else ended}", hint=hint, kind=kind)
+        # Others complain after it: tar's last line says only that it failed.
+        cause = next((line for line in self.complaint.splitlines() if any(sign in line for sign in _FULL)), "")
+        what = f"{doing} on {self.host} {'found the disk full' if full else ended}"
+        raise self.failure(what, cause=cause.strip(), hint=hint, kind=kind)
 
     def failure(
         self, message: str, *, cause: str = "", hint: str = "", kind: type[CommandFailed] = CommandFailed

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from jido.errors import ConfigError, InputError
+from jido.errors import ConfigError, InputError, nearest
 from jido.model.map import Bytes, Map, Seconds
 from jido.model.units import exact_size, parse_duration, parse_size, slurm_duration
 
 
 def _read(kind: type[Any], value: Any) -> Any:
+    try:
+        return _number(kind, value)
+    except InputError as error:
+        raise ValueError(error.what) from error  # msgspec says where
+
+
+def _number(kind: type[Any], value: Any) -> Any:
     if kind is Bytes:
         return Bytes(parse_size(value))
     if kind is Seconds:
@@ -90,8 +99,45 @@ def map_from_yaml(text: str, file: str = "") -> Map:
         file: Its path, for error messages.
 
     Raises:
-        ConfigError: It is not YAML, or not a map; names the field.
+        ConfigError: It is not YAML, or not a map, or has a key that maps have not; names the field.
     """
+    found = _decoded(text, file)
+    for path, key, known in _strange(_raw(text), found, "$"):
+        at = re.compile(rf"[\s\-\"']*{re.escape(key)}[\"']?\s*:")
+        line = next((number for number, row in enumerate(text.split("\n"), 1) if at.match(row)), None)
+        raise ConfigError(
+            f"a map has no key {key!r} at {path}", file=file, line=line, key=key, hint=nearest(key, known)
+        )
+    return found
+
+
+def _raw(text: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            pass
+    return msgspec.yaml.decode(text.encode())
+
+
+def _strange(raw: Any, found: Any, path: str) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Keys that a document has and the struct read from it has not: msgspec leaves them out in silence."""
+    if isinstance(raw, dict) and isinstance(found, msgspec.Struct):
+        fields = dict(zip(found.__struct_encode_fields__, found.__struct_fields__, strict=True))
+        for key, value in raw.items():
+            if key not in fields:
+                yield path, str(key), tuple(fields)
+            else:
+                yield from _strange(value, getattr(found, fields[key]), f"{path}.{key}")
+    elif isinstance(raw, dict) and isinstance(found, Mapping):
+        for key, value in raw.items():
+            yield from _strange(value, found.get(key), f"{path}.{key}")
+    elif isinstance(raw, list) and isinstance(found, tuple):
+        for number, (value, one) in enumerate(zip(raw, found, strict=False)):
+            yield from _strange(value, one, f"{path}[{number}]")
+
+
+def _decoded(text: str, file: str) -> Map:
     try:
         if text.lstrip().startswith("{"):
             # YAML's reader takes neither JSON's 5e-324 nor its control characters, and needs a hundred times as long.

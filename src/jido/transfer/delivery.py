@@ -142,7 +142,8 @@ class Delivery:
                 return self.result()
             if done := self.onto(record):
                 return done
-        return self.whole(record)
+        # Of data the record says nothing: whatever somebody did there since is to be found out.
+        return self.whole(None if force and self.role == "data" else record)
 
     def onto(self, record: records.Record) -> Pushed | None:
         """Send what differs from an earlier push, in one exec; None where that is not there, or rsync is for it."""

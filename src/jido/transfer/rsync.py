@@ -46,6 +46,16 @@ class Carried(msgspec.Struct, frozen=True):
 
 
 @cache
+def _with_us() -> tuple[str, ...]:
+    """Has the kernel end what it starts once jido is gone, however that ended; nothing where that cannot be done."""
+    program = shutil.which("setpriv")
+    if program is None:
+        return ()
+    said = subprocess.run([program, "--help"], capture_output=True, text=True, errors="replace").stdout
+    return (program, "--pdeathsig", "TERM", "--") if "--pdeathsig" in said else ()
+
+
+@cache
 def here() -> bool:
     """Whether this machine's rsync is fit; macOS ships another program of that name."""
     program = shutil.which("rsync")
@@ -102,7 +112,7 @@ def call(
     """
     packed = links.slow(transport.host)
     # rsync itself leaves out what does not shrink, by its name.
-    argv = [argv[0], *(["-z"] if packed else []), *argv[1:]]
+    argv = [*_with_us(), argv[0], *(["-z"] if packed else []), *argv[1:]]
     began = time.monotonic()
     process = subprocess.Popen(
         argv,

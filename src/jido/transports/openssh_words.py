@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from jido.errors import ConnectionLost, HostKeyProblem, LoginNeeded, TransportError, Unreachable
@@ -124,13 +125,23 @@ def problem(to: Destination, cluster: str, complaint: str) -> TransportError:
                 Unreachable: f"{cluster} ({to}) cannot be reached",
                 TransportError: f"ssh cannot be used as it is configured for {cluster} ({to})",
             }[kind]
-            key = f"'[{to.host}]:{to.port}'" if to.port not in (None, 22) else to.host
+            key = _known_as(to, text)
             return kind(what, cause=said, hint=hint.format(key=key, cluster=cluster), transient=kind is Unreachable)
     return TransportError(
         f"ssh to {cluster} ({to}) failed",
         cause=lines[-1] if lines else "ssh said nothing",
         hint=f"look at what it does by hand: {by_hand(to)}",
     )
+
+
+def _known_as(to: Destination, text: str) -> str:
+    """What ``ssh-keygen -R`` forgets the key by: ssh says the name it looked for, and the file that it stands in."""
+    name = re.search(r"Host key for (\S+) has changed", text)
+    file = re.search(r"Offending .* key in (.+):\d+\s*$", text, re.M)
+    plain = f"[{to.host}]:{to.port}" if to.port not in (None, 22) else to.host
+    words = ["-f", file[1]] if file else []
+    # -R stands in the hint; its value comes first.
+    return " ".join(shlex.quote(word) for word in (name[1] if name else plain, *words))
 
 
 def by_hand(to: Destination) -> str:

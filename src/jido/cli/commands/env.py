@@ -97,8 +97,11 @@ def _remove(cluster: Cluster, chosen: Sequence[Kept], *, dry_run: bool, yes: boo
     if dry_run:
         draw.say("nothing was removed")
         return False
-    if not yes and sys.stdin.isatty() and not click.confirm("remove them?", err=True):
-        return False
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError("nothing is removed: that wants --yes where nobody can be asked")
+        if not click.confirm("remove them?", err=True):
+            return False
     store.remove(cluster, chosen)
     draw.say(f"removed {len(chosen)}; a run that needs one again builds it again")
     return True

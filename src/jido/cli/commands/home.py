@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from jido.cli import draw
+from jido.errors import InputError
 from jido.model.units import human_size
 
 _LARGEST = 6
@@ -43,9 +44,12 @@ def home(folders: tuple[str, ...], on: str | None, move: bool, yes: bool, as_jso
         draw.say("there is nothing to move")
         return
     draw.say("end jobs and programs of yours that use these folders before")
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not click.confirm("move them?", err=True):
-        draw.say("nothing was changed")
-        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError("nothing is moved: that wants --yes where nobody can be asked")
+        if not click.confirm("move them?", err=True):
+            draw.say("nothing was changed")
+            return
     homes.apply(cluster, planned, draw.say)
 
 

@@ -29,6 +29,14 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import sqlite3
 
 
+def _plain_amount(kind: str, amount: int) -> str:
+    """Returns a number of slots for people; memory is counted in bytes."""
+    if kind != "memory" or amount < 1 << 20:
+        return str(amount)
+    unit = "G" if amount >= 1 << 30 else "M"
+    return "%.4g%s" % (amount / (1 << (30 if unit == "G" else 20)), unit)
+
+
 def checked(spec: Any, here: bytes) -> Dict[str, Any]:
     """Returns a spec with its defaults filled in, or refuses it."""
 
@@ -118,7 +126,8 @@ def submit(args: List[str], here: bytes) -> Any:
             ("gpus", len(machine["gpus"]["list"])),
         ):
             if (spec[kind] or 0) > has:
-                raise RefusedError(3, "%s: %d asked, this machine has %d" % (kind, spec[kind], has), "ask for less")
+                words = (kind, _plain_amount(kind, spec[kind]), _plain_amount(kind, has))
+                raise RefusedError(3, "%s: %s asked, this machine has %s" % words, "ask for less")
         base = {plain(key): plain(value) for key, value in os.environb.items()}
         base.update(spec.pop("env"))
         spec["umask"] = CALLER["umask"]
