@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from jido import words
 from jido.config import places
 from jido.model.destination import Destination
 from jido.testing.sshd import Server, sshd_path
@@ -66,7 +67,11 @@ def isolated(
             monkeypatch.delenv(name)
     for name in ("SSH_AUTH_SOCK", "SSH_ASKPASS", "DISPLAY", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name, "").startswith("ko"):
+            monkeypatch.setenv(name, "C.UTF-8")
     yield
+    words.speak("en")
     monkeypatch.setenv("JIDO_HOME", str(jido_home))
     close_connections(places.runtime())
 

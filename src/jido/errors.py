@@ -30,6 +30,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, ClassVar
 
+from jido.words import tr
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -58,8 +60,8 @@ class JidoError(Exception):
             part
             for part in (
                 self.what,
-                self.cause and f"cause: {self.cause}",
-                self.hint and f"hint: {self.hint}",
+                self.cause and tr("cause: {text}", text=self.cause),
+                self.hint and tr("hint: {text}", text=self.hint),
             )
             if part
         )
@@ -237,8 +239,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
     if close:
-        return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?"
+        return tr("did you mean {names}?", names=tr(" or ").join(f"'{c}'" for c in close))
     if not names:
         return ""
-    shown = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
-    return f"there is: {shown}"
+    shown = ", ".join(names[:12])
+    if len(names) > 12:
+        shown = tr("{shown}, ... ({count} in all)", shown=shown, count=len(names))
+    return tr("there is: {shown}", shown=shown)

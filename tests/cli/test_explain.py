@@ -21,7 +21,7 @@ def test_an_explanation_fits_eighty_columns(jido: Jido, what: str, lang: str) ->
     assert said.code == 0, said.err
     wide = [line for line in said.out.splitlines() if draw.width(line) > 80]
     assert not wide
-    assert "not from a probe" in said.err
+    assert {"en": "not from a probe", "ko": "조사한 것이 아니라"}[lang] in said.err
 
 
 def test_the_language_comes_from_the_environment(jido: Jido, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jido.cli import again, draw
+from jido.cli.jobs import HEADER
 from jido.config import clusters, places
 from jido.jobs.ledger import Ledger
 from jido.jobs.runs import Run
@@ -205,14 +206,15 @@ def test_a_damaged_memory_is_no_memory(site: Site, kept: Told, damage: bytes) ->
 
 
 def test_growing_times_move_the_columns_as_the_full_table_would() -> None:
-    header = ["name", "waited", "ran", "why"]
-    rows = [["학습", "", "", "왜 $(x)"], ["b", "", "", ""]]
-    right = [False, True, True, False]
+    header = list(HEADER)
+    left, right_of_them = ["7", "학습", "c", "-", "s", "-"], ["왜 $(x)"]
+    rows = [[*left, "", "", *right_of_them], ["8", "b", "c", "-", "s", "-", "", "", ""]]
+    right = [title in ("waited", "ran") for title in header]
     times = [(1000.0, 1050.0, None), (1000.0, None, None)]
     for now, cells in ((1099.0, ("50s", "49s", "1m39s", "-")), (91000.0, ("50s", "1d59m", "1d1h", "-"))):
-        full = [[rows[0][0], cells[0], cells[1], rows[0][3]], [rows[1][0], cells[2], cells[3], ""]]
+        full = [[*left, cells[0], cells[1], *right_of_them], [*rows[1][:6], cells[2], cells[3], ""]]
         if now > 90000:
-            full[0][2] = "1d"
+            full[0][7] = "1d"
         said = again._drawn(draw.measured([header, *rows]), right, times, ("", ""), now)
         assert said == draw.table(header, full, right="waited ran")
 

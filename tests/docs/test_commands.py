@@ -110,13 +110,19 @@ def verbs_and_options(words: list[str]) -> str:
     """What of ``jido WORDS...`` does not exist; empty when all of it does. Values may be placeholders."""
     command: click.Command = root
     context = click.Context(root)
+    value = False
     for number, word in enumerate(words):
         if word == "--":
             break
+        if value:
+            value = False
+            continue
         if word.startswith("-"):
             options = {name for param in command.get_params(context) for name in (*param.opts, *param.secondary_opts)}
             if word.split("=")[0] not in options:
                 return f"{command.name} has no option {word}"
+            # Before a command, what is behind an option may look like one: `jido --lang ko ps`.
+            value = command is root and word == "--lang"
         elif isinstance(command, click.Group):
             if not re.fullmatch(r"[a-z][a-z-]*", word):
                 break  # `jido COMMAND --help`

@@ -7,7 +7,7 @@ import pytest
 from jido.errors import InputError, NotFound
 from jido.explain.cluster import explain_cluster
 from jido.explain.page import Page
-from jido.explain.speech import LANGUAGES, Speech
+from jido.explain.speech import Speech
 from jido.explain.terms import HERE, explain_term, term_key
 from jido.explain.volume import explain_path
 from jido.model.facts import absent, known, unknown
@@ -29,6 +29,7 @@ from jido.model.map import (
 )
 from jido.model.seen import Speed
 from jido.twins.maps import built_in, built_in_names
+from jido.words import LANGUAGES
 
 T = 1024**4
 HOSTILE = "$(rm -rf /) '자료 폴더' \"x\" {braces}"

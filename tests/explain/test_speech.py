@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jido.errors import InputError
-from jido.explain.speech import LANGUAGES, Speech, catalogue, language, particle
+from jido.explain.speech import Speech, catalogue, language
+from jido.words import LANGUAGES, particle
 
 OTHERS = [lang for lang in LANGUAGES if lang != "en"]
 

@@ -9,7 +9,7 @@ import pytest
 from pages_of_maps import HOSTILE, HTML, busy, html, of_class, tree, words
 
 from jido.engines.slurm import Slurm
-from jido.explain.speech import LANGUAGES, Speech
+from jido.explain.speech import Speech
 from jido.model.facts import known
 from jido.model.limits import Access
 from jido.model.map import Bytes, Gpu, Map, NodeGroup, Partition, Scheduling, Storage, Volume
@@ -19,6 +19,7 @@ from jido.picture.poster import poster
 from jido.picture.scene import scene
 from jido.testing.large import findings
 from jido.twins.maps import built_in, built_in_names
+from jido.words import LANGUAGES
 from small_clusters import G, cluster, idle, node
 
 

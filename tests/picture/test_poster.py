@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from pages_of_maps import HOSTILE, busy, words
 
-from jido.explain.speech import LANGUAGES, Speech
+from jido.explain.speech import Speech
 from jido.model.map import Map, Storage, Volume
 from jido.picture.canvas import clip, width, wrapped
 from jido.picture.cells import nodes, totals
 from jido.picture.poster import poster
 from jido.picture.scene import scene
 from jido.twins.maps import built_in, built_in_names
+from jido.words import LANGUAGES
 
 SVG = "{http://www.w3.org/2000/svg}"
 

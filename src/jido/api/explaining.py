@@ -128,7 +128,7 @@ def _names() -> list[str]:
 
 
 def _term_names() -> list[str]:
-    from jido.explain.speech import LANGUAGES
+    from jido.words import LANGUAGES
 
     return sorted({name.replace("-", " ") for lang in LANGUAGES for name in Speech(lang).terms()})
 

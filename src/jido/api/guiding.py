@@ -20,7 +20,8 @@ from jido.config import clusters, maps, marked
 from jido.config.project import Project, find
 from jido.errors import InputError, JidoError, NotFound, Refused
 from jido.explain.guide import There, guide
-from jido.explain.speech import LANGUAGES, Speech, language
+from jido.explain.speech import Speech, language
+from jido.words import LANGUAGES
 
 Which = Literal["agents", "cursor"]
 # Relative to the project's folder.

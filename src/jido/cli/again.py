@@ -5,7 +5,7 @@ the same answer and the same ledger make the same table. So a full ``jido ps`` k
 asks that question over the shared connection. Only when the answer is the kept one, byte by byte, is the kept table
 told, with its growing times renewed. Whatever is different, or merely strange, is left to the full one.
 
-Only what starts quickly is imported here: built-in modules and three of our own that import nothing.
+Only what starts quickly is imported here: built-in modules and four of our own that import nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 
 from jido import __version__
+from jido import words as language
 from jido.cli import folders
 from jido.cli.columns import aligned
 from jido.model.spans import waited_and_ran
@@ -31,13 +32,15 @@ if TYPE_CHECKING:
 _FORM = 1
 # Seconds after which a silent cluster is left to the full command, which knows what to say about it.
 _PATIENCE = 10.0
+# The growing times' columns of jido.cli.jobs.HEADER, whose titles are told in the reader's language.
+_WAITED, _RAN = 6, 7
 # A file that was written this shortly before the table was kept may be written again without looking different:
 # file systems count time in ticks, the coarsest (HFS+) in whole seconds.
 _TICK = 2_000_000_000
 # What moves jido's folders, finds ssh, or changes how text is drawn.
 _VARIABLES = (
     *("HOME", "JIDO_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "PATH"),
-    *("TERM", "NO_COLOR", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONIOENCODING", "PYTHONUTF8"),
+    *("TERM", "NO_COLOR", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "PYTHONIOENCODING", "PYTHONUTF8"),
 )
 
 # An answer that is not the kept one, so that the full command need not ask for it again: what `keep` was told as
@@ -67,6 +70,7 @@ def circumstances() -> tuple[object, ...]:
     """All that a table depends on besides the cluster's answer and the time: ledger, addresses, drawing."""
     return (
         *(_FORM, __version__, sys.version, sys.stdout.isatty(), sys.stdout.encoding),
+        language.language("", os.environ),
         tuple(os.environ.get(name) for name in _VARIABLES),
         *(_seen(file) for file in _files()),
     )
@@ -94,8 +98,8 @@ def keep(
         answer: Its stdout and stderr; the code was 0.
         table: The header, then the rows.
         right: The columns aligned to the right.
-        times: Of each row, when it was submitted, began and ended; the header's columns ``waited`` and ``ran`` are
-            made of these.
+        times: Of each row, when it was submitted, began and ended; the columns ``waited`` and ``ran`` are made of
+            these.
         heading: What stands before and behind the header line, for bold letters.
         until: The moment, seconds since the epoch, from which a row would be left out.
     """
@@ -156,10 +160,9 @@ def _drawn(
     heading: tuple[str, str],
     now: float,
 ) -> str:
-    names = [text for text, _ in table[0]]
     for row, moments in zip(table[1:], times, strict=True):
-        for name, text in zip(("waited", "ran"), waited_and_ran(*moments, now), strict=True):
-            row[names.index(name)] = (text or "-", len(text or "-"))
+        for column, text in zip((_WAITED, _RAN), waited_and_ran(*moments, now), strict=True):
+            row[column] = (text or "-", len(text or "-"))
     head, *rows = aligned(table, right)
     return "\n".join([heading[0] + head + heading[1], *rows])
 

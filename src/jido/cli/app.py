@@ -7,8 +7,9 @@ from importlib import import_module
 
 import click
 
-from jido.cli import draw
+from jido.cli import draw, spoken
 from jido.errors import JidoError, nearest
+from jido.words import known, tr
 
 # name: (module under jido.cli.commands, attribute, one-line help). Order is the order of `jido --help`.
 SECTIONS: dict[str, dict[str, tuple[str, str, str]]] = {
@@ -85,21 +86,23 @@ class Tree(click.Group):
             return None
         command = getattr(import_module(f"jido.cli.commands.{row[0]}"), row[1])
         assert isinstance(command, click.Command)
-        return command
+        return spoken.command(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest name for one that does not exist."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no command is called '{args[0]}'; {nearest(args[0], COMMANDS)}", ctx)
+            raise click.UsageError(
+                tr("no command is called '{name}'; {nearest}", name=args[0], nearest=nearest(args[0], COMMANDS)), ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Sections with the one-line helps of the table, importing nothing."""
         for title, rows in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, row[2]) for name, row in rows.items()], col_max=12)
+            with formatter.section(known(title)):
+                formatter.write_dl([(name, known(row[2])) for name, row in rows.items()], col_max=12)
 
 
 @click.group(
@@ -109,10 +112,16 @@ class Tree(click.Group):
 )
 @click.version_option(package_name="jido", message="jido %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="With an error, show host, argv, code and output.")
+@click.option(
+    "--lang",
+    metavar="ko|en",
+    expose_value=False,
+    help="The language of all that is said; else JIDO_LANG, else the locale's.",
+)
 @click.pass_context
 def root(ctx: click.Context, verbose: bool) -> None:
     """Map a compute cluster, lay your project out on it, run jobs there and bring the results home."""
-    ctx.obj = {"verbose": verbose}
+    ctx.ensure_object(dict)["verbose"] = verbose
 
 
 def run(argv: list[str] | None = None) -> None:
@@ -122,7 +131,9 @@ def run(argv: list[str] | None = None) -> None:
         # Text that is not UTF-8 (a hostile file name, a log) is shown escaped instead of ending the command.
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        code = root.main(args=argv, prog_name="jido", standalone_mode=False)
+        spoken.choose(argv)
+        tree = spoken.command(root)
+        code = tree.main(args=argv, prog_name="jido", standalone_mode=False, obj={"json": spoken.for_programs(argv)})
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         draw.say("")
@@ -131,7 +142,7 @@ def run(argv: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except JidoError as error:
-        draw.error(error, verbose="-v" in argv or "--verbose" in argv, as_json="--json" in argv)
+        draw.error(error, verbose="-v" in argv or "--verbose" in argv, as_json=spoken.for_programs(argv))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -14,6 +14,7 @@ from jido.cli.columns import aligned
 from jido.errors import CommandFailed, JidoError
 from jido.model.document import plain
 from jido.model.units import human_duration
+from jido.words import known, tr
 
 
 def colours(stream: Any) -> bool:
@@ -34,7 +35,7 @@ def say(text: str) -> None:
 def next_step(command: str, why: str = "") -> None:
     """The next useful command, after a verb; said to terminals only, so that logs stay short."""
     if sys.stderr.isatty():
-        say(style("next: ", sys.stderr, fg="cyan") + command + (f"   ({why})" if why else ""))
+        say(style(tr("next: "), sys.stderr, fg="cyan") + command + (f"   ({why})" if why else ""))
 
 
 def out(text: str = "") -> None:
@@ -59,11 +60,11 @@ def error(problem: JidoError, *, verbose: bool = False, as_json: bool = False) -
         fields |= {"hint": problem.hint, "transient": problem.transient, "exit_code": problem.exit_code}
         say(json.dumps(fields, ensure_ascii=False))
         return
-    say(style("error: ", sys.stderr, fg="red", bold=True) + problem.what)
+    say(style(tr("error: "), sys.stderr, fg="red", bold=True) + problem.what)
     if problem.cause:
-        say("  cause: " + problem.cause.replace("\n", "\n         "))
+        say(tr("  cause: {cause}", cause=problem.cause.replace("\n", "\n         ")))
     if problem.hint:
-        say(style("  hint: ", sys.stderr, fg="cyan") + problem.hint.replace("\n", "\n        "))
+        say(style(tr("  hint: "), sys.stderr, fg="cyan") + problem.hint.replace("\n", "\n        "))
     if verbose and isinstance(problem, CommandFailed):
         say(problem.detail())
 
@@ -86,7 +87,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
     """Aligned columns.
 
     Args:
-        header: Column titles.
+        header: Column titles, in English: they are told in the language that is spoken.
         rows: Cells, as many per row as there are titles.
         right: Titles, separated by spaces, of the columns that are aligned to the right.
         indent: Spaces before each line.
@@ -95,7 +96,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
         Lines without trailing spaces.
     """
     to_right = set(right.split())
-    head, *lines = aligned(measured([header, *rows]), [title in to_right for title in header])
+    titles = [known(title) for title in header]
+    head, *lines = aligned(measured([titles, *rows]), [title in to_right for title in header])
     return "\n".join(" " * indent + line for line in (style(head, bold=True), *lines))
 
 
@@ -107,5 +109,5 @@ def measured(rows: Sequence[Sequence[str]]) -> list[list[tuple[str, int]]]:
 def ago(seconds: float | None) -> str:
     """How long ago something was: ``just now``, ``3h20m ago``; None is ``never``."""
     if seconds is None:
-        return "never"
-    return "just now" if seconds < 10 else f"{human_duration(int(seconds))} ago"
+        return tr("never")
+    return tr("just now") if seconds < 10 else tr("{seconds} ago", seconds=human_duration(int(seconds)))

@@ -12,6 +12,7 @@ from jido.model.map import Map, Volume
 from jido.model.nodeset import NodeSet, expand
 from jido.model.seen import NodeSeen
 from jido.model.units import human_size
+from jido.words import tr
 
 
 def machines(map_: Map, now: float) -> Iterator[str]:
@@ -30,7 +31,7 @@ def machines(map_: Map, now: float) -> Iterator[str]:
                 human_size(row.memory.value) if row.memory.is_known else "?",
                 _shown(row.numa),
                 _devices(row),
-                "yes" if row.internet.value else "no" if row.internet.state != "unknown" else "?",
+                tr("yes") if row.internet.value else tr("no") if row.internet.state != "unknown" else "?",
                 f"{row.cost:.1f}s",
             ]
             for row in seen
@@ -38,16 +39,16 @@ def machines(map_: Map, now: float) -> Iterator[str]:
         "CPUS MEMORY NUMA COST",
     )
     for label, lines in (
-        ("network", _networks(seen)),
-        ("containers", _containers(seen)),
-        ("job folders", _folders(seen)),
+        (tr("network"), _networks(seen)),
+        (tr("containers"), _containers(seen)),
+        (tr("job folders"), _folders(seen)),
     ):
         for what, nodes in lines.items():
             yield from wrap(label, f"{what}: {NodeSet(nodes)}" if len(seen) > 1 else what)
     for sentence in contradictions(map_):
         yield from wrap("", "! " + sentence, label=0)
     cost = sum(row.cost for row in seen)
-    yield from wrap("", f"COST: core-seconds of the look; {cost:.1f} in all", label=0)
+    yield from wrap("", tr("COST: core-seconds of the look; {cost:.1f} in all", cost=cost), label=0)
 
 
 def disks(map_: Map) -> Iterator[str]:
@@ -67,7 +68,7 @@ def disks(map_: Map) -> Iterator[str]:
                 human_size(row.size.value),
                 _free(row, map_),
                 _mark(row.mine),
-                "yes" if row.shared.value else "no" if row.shared.is_known else "?",
+                tr("yes") if row.shared.value else tr("no") if row.shared.is_known else "?",
             ]
             for row in rows
         ],
@@ -87,7 +88,7 @@ def speeds(map_: Map, now: float) -> Iterator[str]:
             *(_count(number) for number in (speed.files_created, speed.files_stated, speed.files_read)),
             human_size(speed.bytes) if speed.node else "-",
             f"{speed.took:.1f}s" if speed.node else "-",
-            draw.ago(max(0.0, now - speed.at)) if speed.node else "not measured",
+            draw.ago(max(0.0, now - speed.at)) if speed.node else tr("not measured"),
         ]
         for row in map_.storage.volumes
         for speed in row.speed
@@ -96,7 +97,7 @@ def speeds(map_: Map, now: float) -> Iterator[str]:
         yield ""
         head = ["SPEED OF", "NODE", "WRITE", "READ", "CREATE", "STAT", "OPEN", "BYTES", "TOOK", "WHEN"]
         yield table(head, rows, "WRITE READ CREATE STAT OPEN BYTES TOOK", "NODE")
-        yield from wrap("", "WRITE, READ: bytes a second; CREATE, STAT, OPEN: small files a second", label=0)
+        yield from wrap("", tr("WRITE, READ: bytes a second; CREATE, STAT, OPEN: small files a second"), label=0)
 
 
 def _shown(fact: Fact[int]) -> str:
@@ -104,12 +105,12 @@ def _shown(fact: Fact[int]) -> str:
 
 
 def _mark(fact: Fact[str]) -> str:
-    return str(fact.value) if fact.is_known else "no" if fact.state == "absent" else "?"
+    return str(fact.value) if fact.is_known else tr("no") if fact.state == "absent" else "?"
 
 
 def _devices(row: NodeSeen) -> str:
     if not row.gpus.is_known:
-        return "none" if row.gpus.state == "absent" else "?"
+        return tr("none") if row.gpus.state == "absent" else "?"
     models: dict[str, int] = {}
     for device in row.gpus.value or ():
         memory = f" {human_size(device.memory)}" if device.memory else ""
@@ -131,7 +132,7 @@ def _containers(seen: list[NodeSeen]) -> dict[str, list[str]]:
     for row in seen:
         here = [name for name in wanted if name in (row.software.value or {})]
         if row.software.is_known:
-            found.setdefault(", ".join(here) or "none", []).append(row.node)
+            found.setdefault(", ".join(here) or tr("none"), []).append(row.node)
     return found
 
 
@@ -139,7 +140,9 @@ def _folders(seen: list[NodeSeen]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in seen:
         if row.folders.value:
-            text = ", ".join(f"${name} is {path}" for name, path in row.folders.value.items())
+            text = ", ".join(
+                tr("${name} is {path}", name=name, path=path) for name, path in row.folders.value.items()
+            )
             found.setdefault(text, []).append(row.node)
     return found
 

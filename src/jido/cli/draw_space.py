@@ -14,6 +14,7 @@ from jido.model.quota import Quota
 from jido.model.units import human_size
 from jido.storage.base import NotCounted
 from jido.storage.filling import Filling
+from jido.words import tr
 
 _TIERS = ("home", "work", "scratch", "datasets", "local", "object", "system")
 _LARGEST = 5
@@ -27,10 +28,13 @@ def draw_space(space: Space, now: float | None = None) -> str:
         now: Seconds since the epoch; this moment unless given.
     """
     now = time.time() if now is None else now
-    lines = [draw.style(space.cluster, bold=True) + ("" if space.fresh else f"   as of {draw.ago(now - space.at)}")]
+    lines = [
+        draw.style(space.cluster, bold=True)
+        + ("" if space.fresh else tr("   as of {ago}", ago=draw.ago(now - space.at)))
+    ]
     disks = sorted(space.disks, key=_order)
     if not disks:
-        return "\n".join([*lines, "  no volume was seen"])
+        return "\n".join([*lines, tr("  no volume was seen")])
     lines.append(
         table(
             ["PATH", "TIER", "KIND", "SIZE", "FREE", "YOURS", "QUOTA", "FILES", "OF", "SEEN FROM"],
@@ -76,15 +80,15 @@ def _yours(disk: Disk) -> str:
 
 def _limit(quota: Fact[Quota]) -> str:
     if quota.value is None:
-        return "none" if quota.state == "absent" else "?"
-    return human_size(quota.value.limit) if quota.value.limit is not None else "none"
+        return tr("none") if quota.state == "absent" else "?"
+    return human_size(quota.value.limit) if quota.value.limit is not None else tr("none")
 
 
 def _files_limit(quota: Fact[Quota]) -> str:
     if quota.value is None:
         return "-"
     counts = [one for one in (quota.value.files_soft, quota.value.files_hard) if one is not None]
-    return files(min(counts)) if counts else "none"
+    return files(min(counts)) if counts else tr("none")
 
 
 def _warnings(disks: list[Disk]) -> Iterator[str]:
@@ -94,8 +98,10 @@ def _warnings(disks: list[Disk]) -> Iterator[str]:
             yield "  " + draw.style("! ", fg=colour, bold=True) + f"{disk.volume.path}: {sentence}"
         quota = disk.volume.quota.value
         if disk.warnings and quota and quota.limited:
-            yield f"    your quota there: {limits(quota)}" + (
-                f"; {disk.usage.note}" if disk.usage and disk.usage.note and not of(quota) else ""
+            yield tr(
+                "    your quota there: {limits}{note}",
+                limits=limits(quota),
+                note=f"; {disk.usage.note}" if disk.usage and disk.usage.note and (not of(quota)) else "",
             )
 
 
@@ -103,15 +109,15 @@ def _fillings(disks: list[Disk]) -> Iterator[str]:
     for disk in disks:
         filling = disk.filling
         if isinstance(filling, Filling):
-            total = human_size(filling.total) if filling.total is not None else "more than was counted in time"
-            notes = [] if filling.whole else ["time was up"]
-            notes += ["some of it could not be read"] if filling.unread else []
+            total = human_size(filling.total) if filling.total is not None else tr("more than was counted in time")
+            notes = [] if filling.whole else [tr("time was up")]
+            notes += [tr("some of it could not be read")] if filling.unread else []
             largest = ", ".join(f"{name} {human_size(size)}" for name, size in filling.parts[:_LARGEST] if size)
             text = total + (f" ({'; '.join(notes)})" if notes else "") + (f": {largest}" if largest else "")
-            yield from wrap(f"{filling.folder} holds", text.replace("\n", "\\n"))
+            yield from wrap(tr("{folder} holds", folder=filling.folder), text.replace("\n", "\\n"))
         elif isinstance(filling, NotCounted):
             then = f" ({filling.settle})" if filling.settle else ""
-            yield from wrap(disk.volume.path, f"not counted: {filling.why}{then}")
+            yield from wrap(disk.volume.path, tr("not counted: {why}{then}", why=filling.why, then=then))
 
 
 def _unknowns(disks: list[Disk]) -> Iterator[str]:
@@ -121,6 +127,6 @@ def _unknowns(disks: list[Disk]) -> Iterator[str]:
         if quota.state == "unknown" and disk.volume.tier.value != "system":
             reasons.setdefault((quota.why, quota.settle), []).append(disk.volume.path)
     for (why, settle), paths in reasons.items():
-        yield from wrap("", f"quota of {', '.join(paths)} not known: {why}", label=0)
+        yield from wrap("", tr("quota of {paths} not known: {why}", paths=", ".join(paths), why=why), label=0)
         if settle:
-            yield from wrap("  settle:", settle, label=10)
+            yield from wrap("  " + tr("settle:"), settle, label=10)

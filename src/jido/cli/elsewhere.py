@@ -7,6 +7,7 @@ import time
 from jido.cli import draw, jobs
 from jido.jobs.elsewhere import Elsewhere
 from jido.model.units import human_duration
+from jido.words import known, tr
 
 _HEADER = ("cluster", "job", "name", "state", "where", "submitted", "from", "run folder")
 
@@ -21,17 +22,19 @@ def tell(on: str | None, as_json: bool) -> int:
         draw.emit({"jobs": found.jobs, "problems": problems})
     elif found.jobs:
         draw.out(draw.table(_HEADER, [_row(job) for job in found.jobs], right="job submitted"))
-        draw.say("They are kept by the jido of that computer: look after them there.")
+        draw.say(tr("They are kept by the jido of that computer: look after them there."))
     else:
-        draw.say("no open job of yours was submitted from another computer")
-    return jobs.tell_problems(found.problems, "its jobs are")
+        draw.say(tr("no open job of yours was submitted from another computer"))
+    return jobs.tell_problems(found.problems, tr("its jobs are"))
 
 
 def _row(job: Elsewhere) -> tuple[str, ...]:
     whose = "-"
     if job.lost and job.origin:
-        whose = f"here, run {job.origin.number}, which the ledger has lost"
+        whose = tr("here, run {number}, which the ledger has lost", number=job.origin.number)
     elif job.origin:
-        whose = f"{job.origin.computer}, run {job.origin.number} there"
-    ago = "-" if job.submitted is None else f"{human_duration(max(0.0, round(time.time() - job.submitted)))} ago"
-    return (job.cluster, job.job, job.name, job.state.value, job.nodes or "-", ago, whose, job.folder or "-")
+        whose = tr("{computer}, run {number} there", computer=job.origin.computer, number=job.origin.number)
+    ago = "-"
+    if job.submitted is not None:
+        ago = tr("{seconds} ago", seconds=human_duration(max(0.0, round(time.time() - job.submitted))))
+    return (job.cluster, job.job, job.name, known(job.state.value), job.nodes or "-", ago, whose, job.folder or "-")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from jido.cli import draw
+from jido.words import known
 
 LABEL = 11
 
@@ -53,7 +54,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "",
     Where there is no terminal and ``COLUMNS`` does not tell a width, a program reads it: nothing is trimmed then.
 
     Args:
-        header: Names of the columns.
+        header: Names of the columns, in English: they are told in the language that is spoken.
         rows: Their cells.
         right: Columns that end alike, by name.
         whole: Columns that are trimmed only where all others are narrow already, by name; the first always is.
@@ -62,7 +63,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "",
     header = [header[i] for i in keep]
     cells = [[row[i] for i in keep] for row in rows]
     room = columns() - 2 - 2 * (len(header) - 1)
-    widths = [max(draw.width(text) for text in column) for column in zip(header, *cells, strict=True)]
+    titles = [known(name) for name in header]
+    widths = [max(draw.width(text) for text in column) for column in zip(titles, *cells, strict=True)]
     spared = {i for i, name in enumerate(header) if i == 0 or name in whole.split()}
     while _trims() and sum(widths) > room and max(widths) > 8:
         wide = {i for i, width in enumerate(widths) if width > 8}

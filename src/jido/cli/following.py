@@ -8,6 +8,7 @@ from jido.cli import draw, jobs
 from jido.errors import JobFailed
 from jido.jobs.runs import Run
 from jido.model.job import State
+from jido.words import known, tr
 
 # The exit code of Ctrl-C.
 INTERRUPTED = 130
@@ -43,14 +44,14 @@ def watch(run: Run, *, offset: int = 0, logs: bool = True) -> int:
                 run = happening.run
                 draw.say(jobs.sentence(run))
     except KeyboardInterrupt:
-        draw.say(f"\nstopped following; run {run.number} goes on")
-        draw.say(f"  come back: jido logs -f {run.number}")
-        draw.say(f"  end it:    jido cancel {run.number}")
+        draw.say(tr("\nstopped following; run {number} goes on", number=run.number))
+        draw.say(tr("  come back: jido logs -f {number}", number=run.number))
+        draw.say(tr("  end it:    jido cancel {number}", number=run.number))
         return INTERRUPTED
     if run.state is State.DONE:
-        draw.next_step(f"jido pull {run.number}", "bring its results home")
+        draw.next_step(f"jido pull {run.number}", tr("bring its results home"))
         return 0
-    draw.next_step(f"jido story {run.number}", "all that happened")
+    draw.next_step(f"jido story {run.number}", tr("all that happened"))
     return JobFailed.exit_code
 
 
@@ -76,10 +77,18 @@ def watch_task(run: Run, number: int, *, offset: int = 0) -> int:
             else:
                 task = happening.task
     except KeyboardInterrupt:
-        draw.say(f"\nstopped following; task {run.number}.{number} goes on")
-        draw.say(f"  come back: jido logs -f {run.number}.{number}")
-        draw.say(f"  end it:    jido cancel {run.number}.{number}")
+        draw.say(tr("\nstopped following; task {number}.{task} goes on", number=run.number, task=number))
+        draw.say(tr("  come back: jido logs -f {number}.{task}", number=run.number, task=number))
+        draw.say(tr("  end it:    jido cancel {number}.{task}", number=run.number, task=number))
         return INTERRUPTED
     why = f": {task.reason}" if task.reason else ""
-    draw.say(f"task {run.number}.{number} is {task.state.value}{why}")
+    draw.say(
+        tr(
+            "task {number}.{task} is {state}{why}",
+            number=run.number,
+            task=number,
+            state=known(task.state.value),
+            why=why,
+        )
+    )
     return 0 if task.state is State.DONE else JobFailed.exit_code

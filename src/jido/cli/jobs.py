@@ -16,6 +16,7 @@ from jido.errors import JidoError, TransportError
 from jido.jobs.runs import Run
 from jido.model.job import State
 from jido.model.spans import waited_and_ran
+from jido.words import known, tr
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,7 +94,7 @@ def pair(text: str) -> tuple[str, str]:
     """Read ``NAME=VALUE``."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--env")
+        raise click.BadParameter(tr("{text!r} is not NAME=VALUE", text=text), param_hint="--env")
     return name, value
 
 
@@ -111,17 +112,35 @@ def handing_over() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        draw.say("\ninterrupted before it was known to be queued; `jido ps` settles whether it was")
+        draw.say(tr("\ninterrupted before it was known to be queued; `jido ps` settles whether it was"))
         raise
 
 
 def handed_over(run: Run) -> str:
     """What became of a submission, in one line."""
     if run.held:
-        return f"run {run.number} ({run.title}) {run.reason}; it goes in when it can and jido looks"
+        return tr(
+            "run {number} ({title}) {reason}; it goes in when it can and jido looks",
+            number=run.number,
+            title=run.title,
+            reason=run.reason,
+        )
     if run.state is not State.QUEUED:
-        return f"run {run.number} ({run.title}) is {run.state.value}: job {run.job or '-'} on {run.cluster}"
-    return f"run {run.number} ({run.title}) queued as job {run.job} on {run.cluster}"
+        return tr(
+            "run {number} ({title}) is {state}: job {job} on {cluster}",
+            number=run.number,
+            title=run.title,
+            state=known(run.state.value),
+            job=run.job or "-",
+            cluster=run.cluster,
+        )
+    return tr(
+        "run {number} ({title}) queued as job {job} on {cluster}",
+        number=run.number,
+        title=run.title,
+        job=run.job,
+        cluster=run.cluster,
+    )
 
 
 def state_text(run: Run, stream: Any = None) -> str:
@@ -132,7 +151,7 @@ def state_text(run: Run, stream: Any = None) -> str:
 def coloured(state: State, stream: Any = None) -> str:
     """A state in its colour."""
     colour = _COLOURS.get(state, "red" if state.ended else None)
-    return draw.style(state.value, stream, fg=colour) if colour else state.value
+    return draw.style(known(state.value), stream, fg=colour) if colour else known(state.value)
 
 
 def spans(run: Run, now: float | None = None) -> tuple[str, str]:
@@ -143,17 +162,27 @@ def spans(run: Run, now: float | None = None) -> tuple[str, str]:
 def sentence(run: Run) -> str:
     """How a run stands, in one line."""
     waited, ran = spans(run)
-    text = f"run {run.number} ({run.title}) is {state_text(run, sys.stderr)}"
+    text = tr(
+        "run {number} ({title}) is {state_text}",
+        number=run.number,
+        title=run.title,
+        state_text=state_text(run, sys.stderr),
+    )
     if run.spec.sweep:
-        return text + (f" after {ran}" if ran and run.state.ended else "") + _why(run)
+        return text + (tr(" after {ran}", ran=ran) if ran and run.state.ended else "") + _why(run)
     if run.state is State.RUNNING:
-        return f"{text} on {run.nodes or run.cluster}" + (f", after waiting {waited}" if waited else "")
+        return tr(
+            "{text} on {nodes}{waiting}",
+            text=text,
+            nodes=run.nodes or run.cluster,
+            waiting=tr(", after waiting {waited}", waited=waited) if waited else "",
+        )
     if run.state.ended:
-        code = f", exit code {run.code}" if run.code is not None else ""
+        code = tr(", exit code {code}", code=run.code) if run.code is not None else ""
         if run.state is State.FAILED and run.signal:
-            code = f", ended by signal {run.signal} ({_signal(run.signal)})"
-        where = f" on {run.nodes}" if run.nodes and run.started else ""
-        return text + (f" after {ran}" if ran else "") + where + code + _why(run)
+            code = tr(", ended by signal {signal} ({name})", signal=run.signal, name=_signal(run.signal))
+        where = tr(" on {nodes}", nodes=run.nodes) if run.nodes and run.started else ""
+        return text + (tr(" after {ran}", ran=ran) if ran else "") + where + code + _why(run)
     return text + _why(run)
 
 
@@ -161,14 +190,14 @@ def _signal(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return "a real-time one"
+        return tr("a real-time one")
 
 
 _WAITS = (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
 
 
 def _why(run: Run) -> str:
-    trivial = ("", "None", f"exit code {run.code}", f"signal {run.signal}")  # told already
+    trivial = ("", "None", f"exit code {run.code}", f"signal {run.signal}")  # told already, as the ledger has them
     return f": {_plain(run)}" if run.reason not in trivial else ""
 
 
@@ -220,16 +249,24 @@ def listing(runs: Sequence[Run], tags: Mapping[int, Sequence[str]] | None = None
     return draw.table(HEADER, rows_of(runs, tags), right=TO_RIGHT)
 
 
-def tell_problems(problems: Mapping[str, JidoError], what: str = "its runs are") -> int:
+def tell_problems(problems: Mapping[str, JidoError], what: str = "") -> int:
     """Say which clusters could not be asked.
 
     Returns:
         The exit code: that of a machine which was not reached, else of the first problem; 0 where there is none.
     """
+    what = what or tr("its runs are")
     for name, error in problems.items():
-        draw.say(f"{name} could not be asked, {what} as last seen: {error.what}")
+        draw.say(
+            tr(
+                "{name} could not be asked, {what} as last seen: {problem}",
+                name=name,
+                what=what,
+                problem=error.what,
+            )
+        )
         if error.hint:
-            draw.say(f"  hint: {error.hint}")
+            draw.say(tr("  hint: {hint}", hint=error.hint))
     return min(
         (error.exit_code for error in problems.values()), key=lambda code: code != TransportError.exit_code, default=0
     )

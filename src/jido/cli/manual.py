@@ -14,26 +14,27 @@ import click
 from jido.cli.app import COMMANDS, SECTIONS, root
 from jido.cli.exit_codes import EXIT_CODES
 from jido.cli.jobs import WithCommand
+from jido.words import known, mark, tr
 
 # mdoc wants a date, and a page that is made of the code has none: readers show that of the day it is read.
 _DATE = "$Mdocdate$"
 
-_INTRODUCTION = (
+_INTRODUCTION = mark(
     "jido takes the SSH address of a compute cluster, maps the cluster, lays a project out on its disks, carries "
     "code and data there, runs jobs through its own scheduler and brings the results home. From a "
     "map it builds the cluster's twin on this machine. Data goes to standard output and talk to standard error."
 )
 _VARIABLES = (
-    ("JIDO_HOME", "moves all that jido keeps under one folder"),
-    ("JIDO_LANG", "the language of explanations: ko or en; else the locale says"),
-    ("NO_COLOR", "no colours"),
-    ("XDG_CONFIG_HOME , XDG_STATE_HOME , XDG_DATA_HOME", "where jido keeps things, unless JIDO_HOME is set"),
+    ("JIDO_HOME", mark("moves all that jido keeps under one folder")),
+    ("JIDO_LANG", mark("the language of all that is said: ko or en; else the locale says")),
+    ("NO_COLOR", mark("no colours")),
+    ("XDG_CONFIG_HOME , XDG_STATE_HOME , XDG_DATA_HOME", mark("where jido keeps things, unless JIDO_HOME is set")),
 )
 _FILES = (
-    ("jido.toml", "what a project is, in its folder"),
-    ("~/.config/jido/clusters.toml", "names and addresses of clusters"),
-    ("~/.local/state/jido/", "maps, the ledger of runs, twins"),
-    ("~/.ssh/config", "is honoured: aliases, keys, ProxyJump"),
+    ("jido.toml", mark("what a project is, in its folder")),
+    ("~/.config/jido/clusters.toml", mark("names and addresses of clusters")),
+    ("~/.local/state/jido/", mark("maps, the ledger of runs, twins")),
+    ("~/.ssh/config", mark("is honoured: aliases, keys, ProxyJump")),
 )
 
 
@@ -46,16 +47,16 @@ def manual() -> str:
 
 def _lines() -> Iterator[str]:
     yield from (f".Dd {_DATE}", ".Dt JIDO 1", ".Os", ".Sh NAME", ".Nm jido")
-    yield ".Nd map a compute cluster, run jobs there, rehearse them on its twin"
+    yield f".Nd {tr('map a compute cluster, run jobs there, rehearse them on its twin')}"
     yield from (".Sh SYNOPSIS", ".Nm", ".Op Fl v", ".Ar command", ".Op Ar options", ".Op Ar arguments")
-    yield from (".Sh DESCRIPTION", _text(_INTRODUCTION))
+    yield from (".Sh DESCRIPTION", _text(known(_INTRODUCTION)))
     for title, rows in SECTIONS.items():
-        yield f".Ss {_text(title)}"
+        yield f".Ss {_text(known(title))}"
         for name in rows:
             context = click.Context(root, info_name="jido")
             command = root.get_command(context, name)
             assert command is not None
-            yield from _command(command, (name,), context, COMMANDS[name][2])
+            yield from _command(command, (name,), context, known(COMMANDS[name][2]))
     yield ".Sh ENVIRONMENT"
     yield from _pairs((f".It Ev {_text(name)}", about) for name, about in _VARIABLES)
     yield ".Sh FILES"
@@ -68,7 +69,7 @@ def _lines() -> Iterator[str]:
 def _pairs(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
     yield ".Bl -tag -width Ds"
     for head, about in rows:
-        yield from (head, _text(about))
+        yield from (head, _text(known(about)))
     yield ".El"
 
 
@@ -89,7 +90,7 @@ def _command(command: click.Command, path: tuple[str, ...], above: click.Context
         yield _text(" ".join(paragraph.split()))
     options = [one for one in command.get_params(context) if isinstance(one, click.Option) and not one.hidden]
     if isinstance(command, WithCommand):
-        yield from (".Pp", "The words behind \\-\\- are the command, taken exactly.")
+        yield from (".Pp", _text(tr("The words behind -- are the command, taken exactly.")))
     records = [one.get_help_record(context) for one in options if "--help" not in one.opts]
     if records:
         yield ".Bl -tag -width Ds -compact"

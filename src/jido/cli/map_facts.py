@@ -8,6 +8,7 @@ from typing import Any
 from jido.cli import draw
 from jido.explain.unknown import facts
 from jido.model.map import Map
+from jido.words import known, tr
 
 
 def draw_facts(map_: Map) -> str:
@@ -15,9 +16,9 @@ def draw_facts(map_: Map) -> str:
     rows = []
     for name, fact in facts(map_):
         value = words(fact.value) if fact.is_known else fact.why + (f" -> {fact.settle}" if fact.settle else "")
-        rows.append([name, fact.state, fact.by or "-", value])
+        rows.append([name, known(fact.state), fact.by or "-", value])
     looks = [
-        [name, "late" if look.code is None else str(look.code), f"{look.took:.2f}", look.on, look.command]
+        [name, tr("late") if look.code is None else str(look.code), f"{look.took:.2f}", look.on, look.command]
         for name, look in map_.looks.items()
     ]
     return (
@@ -33,5 +34,5 @@ def words(value: Any) -> str:
         return ", ".join(f"{key}={item}" for key, item in value.items())
     if isinstance(value, tuple):
         names = (getattr(item, "name", None) or getattr(item, "id", None) or item for item in value)
-        return ", ".join(str(name) for name in names) or "none"
+        return ", ".join(str(name) for name in names) or tr("none")
     return str(value)

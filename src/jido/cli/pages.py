@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jido.cli import draw
 from jido.errors import InputError
+from jido.words import tr
 
 
 def keep(text: str, file: str) -> None:
@@ -20,5 +21,11 @@ def keep(text: str, file: str) -> None:
     try:
         Path(file).write_bytes(text.encode())
     except OSError as error:
-        raise InputError(f"cannot write {file}", cause=error.strerror or str(error)) from error
-    draw.say(f"wrote {file} ({max(1, len(text.encode()) // 1024)} KB): open it in a browser, print it, send it on")
+        raise InputError(tr("cannot write {file}", file=file), cause=error.strerror or str(error)) from error
+    draw.say(
+        tr(
+            "wrote {file} ({count} KB): open it in a browser, print it, send it on",
+            file=file,
+            count=max(1, len(text.encode()) // 1024),
+        )
+    )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from jido.cli import draw
 from jido.model.units import human_size
 from jido.transfer.progress import Progress, silent
+from jido.words import tr
 
 _BAR = 12
 _PAUSE = 0.1
@@ -52,11 +53,21 @@ def line(label: str, *, as_json: bool = False) -> Iterator[Progress]:
         if total:
             full = min(_BAR, _BAR * done // total)
             bar = "#" * full + "." * (_BAR - full)
-            text = f"{label} [{bar}] {human_size(done)} of {human_size(total)}, {files} files, {speed}"
+            text = tr(
+                "{label} [{bar}] {done} of {total}, {files} files, {speed}",
+                label=label,
+                bar=bar,
+                done=human_size(done),
+                total=human_size(total),
+                files=files,
+                speed=speed,
+            )
             if 0 < done < total:
-                text += f", {_duration((total - done) / done * (now - began))} left"
+                text += tr(", {duration} left", duration=_duration((total - done) / done * (now - began)))
         else:
-            text = f"{label} {human_size(done)}, {files} files, {speed}"
+            text = tr(
+                "{label} {done}, {files} files, {speed}", label=label, done=human_size(done), files=files, speed=speed
+            )
         print("\r" + draw.pad(text, 78), end="", file=sys.stderr, flush=True)
 
     try:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from jido.model.quota import Quota
 from jido.model.units import human_size
+from jido.words import known, tr
 
 
 def limits(quota: Quota) -> str:
     """My limits in a few words: ``20G (soft 18G), 100000 files, of the group lab``."""
     said = []
     if quota.hard is not None:
-        said.append(human_size(quota.hard) + (f" (soft {human_size(quota.soft)})" if _lower(quota) else ""))
+        said.append(
+            human_size(quota.hard) + (tr(" (soft {soft})", soft=human_size(quota.soft)) if _lower(quota) else "")
+        )
     elif quota.soft is not None:
-        said.append(f"{human_size(quota.soft)} (soft)")
+        said.append(tr("{soft} (soft)", soft=human_size(quota.soft)))
     if quota.files_hard is not None or quota.files_soft is not None:
-        said.append(f"{files(quota.files_hard if quota.files_hard is not None else quota.files_soft)} files")
+        said.append(
+            tr("{files} files", files=files(quota.files_hard if quota.files_hard is not None else quota.files_soft))
+        )
     if not said:
-        return "no limit"
+        return tr("no limit")
     return ", ".join(said) + (f", {owner}" if (owner := of(quota)) else "")
 
 
@@ -24,7 +29,9 @@ def of(quota: Quota) -> str:
     """Whom a quota is of, where that is not simply me."""
     if quota.whose == "user":
         return ""
-    return f"of {'all in ' if quota.whose == 'directory' else f'the {quota.whose} '}{quota.name}".rstrip()
+    if quota.whose == "directory":
+        return tr("of all in {name}", name=quota.name).rstrip()
+    return tr("of the {whose} {name}", whose=known(quota.whose), name=quota.name).rstrip()
 
 
 def files(count: int | None) -> str:

@@ -9,6 +9,7 @@ from jido.cli import draw, jobs
 from jido.errors import CommandFailed, JidoError, JobFailed
 from jido.jobs.runs import Run
 from jido.model.job import State
+from jido.words import tr
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
@@ -42,7 +43,7 @@ def logs(runs: Sequence[Run], *, follow: bool, lines: int | None) -> int:
     except KeyboardInterrupt:
         numbers = ",".join(str(run.number) for run in open_)
         if follow and open_:
-            draw.say(f"\nstopped following; the runs go on\n  come back: jido logs -f {numbers}")
+            draw.say(tr("\nstopped following; the runs go on\n  come back: jido logs -f {numbers}", numbers=numbers))
         return 130
 
 
@@ -53,7 +54,7 @@ def _print(runs: Sequence[Run], open_: Sequence[Run], *, follow: bool, lines: in
         try:
             text = printed(run, may_be_missing=True)
         except JidoError as error:
-            draw.say(f"run {run.number}: {error.what}")
+            draw.say(tr("run {number}: {what}", number=run.number, what=error.what))
             text = b""
         offsets[run.number] = len(text)
         out.add(run.number, last(text, lines))
@@ -72,7 +73,7 @@ def _print(runs: Sequence[Run], open_: Sequence[Run], *, follow: bool, lines: in
             out.add(run.number, happening.data)
         elif isinstance(happening, JidoError):
             bad = True
-            draw.say(f"run {run.number} can be followed no longer: {happening.what}")
+            draw.say(tr("run {number} can be followed no longer: {what}", number=run.number, what=happening.what))
         elif isinstance(happening, Note):
             draw.say(happening.text)
         else:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from jido.cli import draw, jobs
 from jido.jobs.pace import Pace
 from jido.jobs.runs import Run
+from jido.words import tr
 
 # Seconds between looks: at once after a change, ever more patient while nothing happens.
 _SOONEST, _LATEST = 2.0, 15.0
@@ -27,8 +28,8 @@ def watch(runs: Sequence[Run]) -> None:
             looked = api.refresh(runs)
             runs = looked.runs
             if there:
-                drawn = _redraw(jobs.listing(runs, tags) if runs else "no runs", drawn)
-            stands = "\n".join(jobs.sentence(run).split(" after ")[0] for run in runs)
+                drawn = _redraw(jobs.listing(runs, tags) if runs else tr("no runs"), drawn)
+            stands = "\n".join(f"{run.number} {run.state.value} {run.nodes} {run.reason}" for run in runs)
             if not there and stands != before:
                 draw.out(jobs.listing(runs, tags))
                 sys.stdout.flush()

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import string
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
+from jido import words
 from jido.errors import InputError, nearest
+from jido.words import LANGUAGES, filled, tr
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-LANGUAGES = ("en", "ko")
-
-# Particles of Korean by what they follow: after a final consonant, after a vowel.
-_PARTICLES = {"은": "은는", "이": "이가", "을": "을를", "과": "과와", "으로": ("으로", "로"), "이나": ("이나", "나")}
-_PARTICLES |= {"이며": ("이며", "며"), "이라": ("이라", "라"), "입니다": ("입니다", "입니다")}
-# As Koreans read them aloud: 영 일 삼 육 칠 팔, 엘 엠 엔 알.
-_FINAL = frozenset("013678lmnrLMNR")
-_RIEUL = frozenset("178lrLR")
-
 
 def language(said: str, environment: Mapping[str, str]) -> str:
-    """The language to answer in.
-
-    Args:
-        said: What the user asked for; empty lets the environment say.
-        environment: ``JIDO_LANG`` first, then what the locale is made of.
+    """The language to answer in: what the user asked for, here or of the whole of jido; else `words.language`.
 
     Raises:
         InputError: The user asked for one that there is not.
     """
-    asked = said or environment.get("JIDO_LANG", "")
-    if asked:
-        short = asked.lower().replace("-", "_").partition("_")[0].partition(".")[0]
-        if short not in LANGUAGES:
-            raise InputError(f"there is no text in the language {asked!r}", hint=nearest(short, LANGUAGES))
-        return short
-    # The first that is set counts, as in gettext; an empty one is not set.
-    locale = next(filter(None, (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "ko" if locale.lower().startswith("ko") else "en"
+    found = words.language(said, environment)
+    if not found:
+        asked = said or environment.get("JIDO_LANG", "")
+        raise InputError(
+            tr("there is no text in the language {asked!r}", asked=asked), hint=nearest(asked.lower(), LANGUAGES)
+        )
+    return found
 
 
 @cache
@@ -52,39 +38,6 @@ def catalogue(lang: str, file: str) -> dict[str, Any]:
     """A data file of texts: ``says`` or ``terms``."""
     text = (resources.files("jido.explain") / "words" / f"{file}.{lang}.toml").read_text("utf-8")
     return tomllib.loads(text)
-
-
-class _Filler(string.Formatter):
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec in _PARTICLES:
-            return f"{value}{particle(str(value), format_spec)}"
-        return str(super().format_field(value, format_spec))
-
-
-_FILLER = _Filler()
-
-
-def filled(template: str, values: Mapping[str, Any]) -> str:
-    """A sentence with its values; ``{name:은}`` puts the particle of Korean that fits the value behind it."""
-    return _FILLER.vformat(template, (), values)
-
-
-def particle(word: str, kind: str) -> str:
-    """The form that a Korean particle takes after a word, as it is read aloud.
-
-    Args:
-        word: In any script.
-        kind: The form after a consonant: ``은``, ``이``, ``을``, ``과``, ``으로`` ...
-    """
-    after_consonant, after_vowel = _PARTICLES[kind]
-    last = next((char for char in reversed(word) if char.isalnum()), "")
-    if "가" <= last <= "힣":
-        final = (ord(last) - ord("가")) % 28
-        ends, rieul = final != 0, final == 8
-    else:
-        ends, rieul = last in _FINAL, last in _RIEUL
-    # After ㄹ the particle of direction has its short form: 서울로.
-    return after_vowel if not ends or (rieul and kind == "으로") else after_consonant
 
 
 class Speech:

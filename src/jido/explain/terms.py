@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from jido.errors import NotFound, nearest
 from jido.explain.cluster import gpus, limit_words
 from jido.explain.page import Page, section
-from jido.explain.speech import LANGUAGES, Speech
+from jido.explain.speech import Speech
 from jido.explain.volume import quota_words
 from jido.model.capacity import capacity, takes_jobs
 from jido.model.map import Map, Partition
 from jido.model.units import human_size
+from jido.words import LANGUAGES
 
 
 def term_key(word: str) -> str:

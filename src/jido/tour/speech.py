@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from jido.explain.speech import filled
+from jido.words import filled
 
 if sys.version_info >= (3, 11):
     import tomllib

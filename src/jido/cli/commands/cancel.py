@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw, jobs
+from jido.words import known, tr
 
 
 @click.command()
@@ -24,16 +25,38 @@ def cancel(selectors: tuple[str, ...], dry_run: bool) -> None:
     for number, tasks in parts.items():
         run = api.ledger().get(number)
         if dry_run:
-            draw.say(f"would end of run {number} ({run.title}) task {', '.join(map(str, tasks))}")
+            draw.say(
+                tr(
+                    "would end of run {number} ({title}) task {tasks}",
+                    number=number,
+                    title=run.title,
+                    tasks=", ".join(map(str, tasks)),
+                )
+            )
             continue
         looked = sweeps.cancel(run, tasks)
         for error in looked.problems.values():
             raise error
         for task in tasks:
-            draw.say(f"task {number}.{task} is {sweeps.task(run, task).state.value}")
+            draw.say(
+                tr(
+                    "task {number}.{task} is {state}",
+                    number=number,
+                    task=task,
+                    state=known(sweeps.task(run, task).state.value),
+                )
+            )
     if dry_run:
         for run in runs:
-            draw.say(f"would end run {run.number} ({run.title}), job {run.job or '-'} on {run.cluster}")
+            draw.say(
+                tr(
+                    "would end run {number} ({title}), job {job} on {cluster}",
+                    number=run.number,
+                    title=run.title,
+                    job=run.job or "-",
+                    cluster=run.cluster,
+                )
+            )
         return
     looked = api.cancel(runs)
     for run in looked.runs:

@@ -12,6 +12,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import InputError, Refused
+from jido.words import known, plural, tr
 
 if TYPE_CHECKING:
     from jido.check.findings import Report
@@ -57,20 +58,23 @@ def check(
         _rules(lang, as_json=as_json)
         return 0
     if as_json and as_sarif:
-        raise InputError("--json and --sarif do not go together", hint="leave one out")
+        raise InputError(tr("--json and --sarif do not go together"), hint=tr("leave one out"))
     from jido.api import checking
 
     if folder and not folder.startswith("/"):
-        raise InputError(f"--dir {folder!r} is not absolute", hint="write it as on the cluster: /data/you/project")
+        raise InputError(
+            tr("--dir {folder!r} is not absolute", folder=folder),
+            hint=tr("write it as on the cluster: /data/you/project"),
+        )
     done = checking.check(what, on=on, folder=folder, offline=offline)
     if fix and done.diff:
         if not (as_json or as_sarif):
             draw.out(done.diff.encode("utf-8", "backslashreplace").decode())
         if yes or _confirmed():
             done = checking.fix(what, on=on, folder=folder, offline=offline)
-            draw.say("written, and checked again")
+            draw.say(tr("written, and checked again"))
     elif fix:
-        draw.say("there is nothing that could be mended by rewriting")
+        draw.say(tr("there is nothing that could be mended by rewriting"))
     if as_json:
         draw.emit(done)
     elif as_sarif:
@@ -81,7 +85,7 @@ def check(
     else:
         _draw(done.report, lang)
         if done.diff and not fix:
-            draw.next_step(f"jido check {shlex.join(what)} --fix", "shows what would be rewritten, and asks")
+            draw.next_step(f"jido check {shlex.join(what)} --fix", tr("shows what would be rewritten, and asks"))
     if done.report.refused:
         return Refused.exit_code
     return WARNED if strict and any(one.severity == "warning" for one in done.report.findings) else 0
@@ -89,9 +93,9 @@ def check(
 
 def _confirmed() -> bool:
     if not sys.stdin.isatty():
-        draw.say("nothing is written: that wants --yes where nobody can be asked")
+        draw.say(tr("nothing is written: that wants --yes where nobody can be asked"))
         return False
-    return click.confirm("write this?", err=True)
+    return click.confirm(tr("write this?"), err=True)
 
 
 def _rules(lang: str, *, as_json: bool) -> None:
@@ -109,8 +113,8 @@ def _rules(lang: str, *, as_json: bool) -> None:
     from jido.cli import fit
 
     for rule in (rule_in(rule, spoken) for rule in RULES):
-        mends = ", --fix can mend it" if rule.rewrites else ""
-        draw.out(f"{draw.style(rule.name, bold=True)} ({rule.severity}{mends})")
+        mends = tr(", --fix can mend it") if rule.rewrites else ""
+        draw.out(f"{draw.style(rule.name, bold=True)} ({known(rule.severity)}{mends})")
         for text in (rule.about, rule.why):
             for line in fit.wrap("", text, label=2):
                 draw.out(line)
@@ -124,17 +128,17 @@ def _draw(report: Report, lang: str) -> None:
     spoken = language(lang, os.environ)
     for finding in (finding_in(one, spoken) for one in report.findings):
         where = f"{finding.file}:{finding.line}:{finding.column}" + (f" [{finding.job}]" if finding.job else "")
-        draw.out(f"{_shown(where)}: {draw.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)}: "
+        draw.out(f"{_shown(where)}: {draw.style(known(finding.severity), fg=_COLOURS[finding.severity], bold=True)}: "
                  f"{finding.rule}")  # fmt: skip
         for line in fit.split(_shown(finding.what), fit.columns() - 2):
             draw.out(f"  {line}")
-        for label, text in (("why", finding.why), ("fix", finding.fix)):
+        for label, text in ((tr("why"), finding.why), (tr("fix"), finding.fix)):
             if text:
                 for line in fit.wrap(label, _shown(text), label=5):
                     draw.out(line)
         draw.out()
     if report.unknown:
-        draw.out("not checked")
+        draw.out(tr("not checked"))
         for one in report.unknown:
             for line in fit.wrap("-", _shown(one.what + (f"   ({one.settle})" if one.settle else "")), label=2):
                 draw.out(line)
@@ -142,19 +146,29 @@ def _draw(report: Report, lang: str) -> None:
     draw.out(_sum(report))
 
 
+def _counted(severity: str, number: int) -> str:
+    if severity == "error":
+        return plural(number, "{n} error", "{n} errors")
+    if severity == "warning":
+        return plural(number, "{n} warning", "{n} warnings")
+    return plural(number, "{n} note", "{n} notes")
+
+
 def _sum(report: Report) -> str:
     count = {name: sum(one.severity == name for one in report.findings) for name in _COLOURS}
-    said = ", ".join(f"{number} {name}{'s' * (number != 1)}" for name, number in count.items() if number)
+    said = ", ".join(_counted(name, number) for name, number in count.items() if number)
     names = [_shown(name) for name in report.checked[:4]]
-    checked = ", ".join(names) + (f" and {more} more" if (more := len(report.checked) - len(names)) else "")
-    against = f" against {report.cluster}" if report.cluster and report.at else ""
+    checked = ", ".join(names) + (
+        tr(" and {more} more", more=more) if (more := len(report.checked) - len(names)) else ""
+    )
+    against = tr(" against {cluster}", cluster=report.cluster) if report.cluster and report.at else ""
     if against and (age := time.time() - report.at) > _OLD:
-        against += f" as it was mapped {draw.ago(age)} (jido probe {report.cluster})"
+        against += tr(" as it was mapped {ago} (jido probe {cluster})", ago=draw.ago(age), cluster=report.cluster)
     if report.cluster and not report.at:
-        against = f"; {report.cluster} has no map yet (jido probe {report.cluster})"
+        against = tr("; {cluster} has no map yet (jido probe {cluster})", cluster=report.cluster)
     elif not report.cluster:
-        against = "; no cluster is named (--on CLUSTER), so only how it is written"
-    return f"{said or 'nothing found'} in {checked}{against}"
+        against = tr("; no cluster is named (--on CLUSTER), so only how it is written")
+    return tr("{said} in {checked}{against}", said=said or tr("nothing found"), checked=checked, against=against)
 
 
 def _shown(text: str) -> str:

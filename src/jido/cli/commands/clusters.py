@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.words import plural, tr
 
 
 @click.command()
@@ -35,19 +36,38 @@ def add(
     if as_json:
         draw.emit(done)
         return
-    said = "is new" if done.is_new else "has changed" if done.changes else "is known already, nothing changed"
-    draw.say(f"{name} {'would be ' if dry_run and (done.is_new or done.changes) else ''}{done.destination}: {said}")
+    said = (
+        tr("is new")
+        if done.is_new
+        else tr("has changed")
+        if done.changes
+        else tr("is known already, nothing changed")
+    )
+    if dry_run and (done.is_new or done.changes):
+        draw.say(tr("{name} would be {address}: {said}", name=name, address=done.destination, said=said))
+    else:
+        draw.say(f"{name} {done.destination}: {said}")
     for change in done.changes:
         draw.say(f"  {change}")
     if done.resolved is not None:
         ssh = done.resolved
         draw.say(
-            f"  ssh will use {ssh.user}@{ssh.host} port {ssh.port}" + (f" through {ssh.jump}" if ssh.jump else "")
+            tr(
+                "  ssh will use {user}@{host} port {port}{through}",
+                user=ssh.user,
+                host=ssh.host,
+                port=ssh.port,
+                through=tr(" through {jump}", jump=ssh.jump) if ssh.jump else "",
+            )
         )
         keys = ", ".join(ssh.identities)
-        draw.say(f"  keys it will try: {keys}" if keys else "  it has no key to try: it will ask for a password")
+        draw.say(
+            tr("  keys it will try: {keys}", keys=keys)
+            if keys
+            else tr("  it has no key to try: it will ask for a password")
+        )
     if not dry_run:
-        draw.next_step(f"jido login {name}", "opens the connection; then: jido probe " + name)
+        draw.next_step(f"jido login {name}", tr("opens the connection; then: jido probe {name}", name=name))
 
 
 @click.command("ls")
@@ -62,17 +82,17 @@ def list_(as_json: bool) -> None:
         return
     cells = [
         [
-            row.name + (" (twin)" if row.twin else ""),
+            row.name + (tr(" (twin)") if row.twin else ""),
             row.address,
             row.engine or "?",
             draw.ago(row.age),
-            "-" if row.connected is None else "open" if row.connected else "closed",
+            "-" if row.connected is None else tr("open") if row.connected else tr("closed"),
         ]
         for row in rows
     ]
     draw.out(draw.table(["NAME", "ADDRESS", "ENGINE", "MAPPED", "CONNECTION"], cells))
     if len(rows) == 1:
-        draw.next_step("jido add NAME USER@HOST", "names a cluster; or try a twin: jido twin up aurora")
+        draw.next_step("jido add NAME USER@HOST", tr("names a cluster; or try a twin: jido twin up aurora"))
 
 
 @click.command("rm")
@@ -83,6 +103,17 @@ def remove(name: str, dry_run: bool) -> None:
     from jido.api import naming
 
     gone = naming.remove(name, dry_run=dry_run)
-    counts = [f"{gone.maps} map{'s' if gone.maps != 1 else ''} of it"]
-    counts += [f"{gone.notes} note{'s' if gone.notes != 1 else ''} about it"] if gone.notes else []
-    draw.say(f"{'would forget' if dry_run else 'forgot'} {name} ({gone.address}) and {' and '.join(counts)}")
+    counts = [plural(gone.maps, "{n} map of it", "{n} maps of it")]
+    counts += [plural(gone.notes, "{n} note about it", "{n} notes about it")] if gone.notes else []
+    draw.say(
+        tr(
+            "would forget {name} ({address}) and {counts}",
+            name=name,
+            address=gone.address,
+            counts=tr(" and ").join(counts),
+        )
+        if dry_run
+        else tr(
+            "forgot {name} ({address}) and {counts}", name=name, address=gone.address, counts=tr(" and ").join(counts)
+        )
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 
 @click.command()
@@ -33,7 +34,7 @@ def code(name: str | None, folder: str, include: bool, dry_run: bool) -> int:
     opened = editors.opening(cluster, here, folder=folder)
     if dry_run:
         if not opened.known:
-            draw.out(f"# in ~/.ssh/config, at its top:\n{opened.block}")
+            draw.out(tr("# in ~/.ssh/config, at its top:\n{block}", block=opened.block))
         draw.out(shlex.join(opened.argv))
         return 0
     program = editors.program()
@@ -42,8 +43,12 @@ def code(name: str | None, folder: str, include: bool, dry_run: bool) -> int:
     elif not opened.known:
         raise Refused(
             f"ssh knows no host {opened.host} that leads to {cluster.name}",
-            cause="VS Code is told a name only: port, jump host and key have to stand in ~/.ssh/config",
-            hint=f"`jido code {cluster.name} --include` does it, or put this at its top:\n{opened.block.rstrip()}",
+            cause=tr("VS Code is told a name only: port, jump host and key have to stand in ~/.ssh/config"),
+            hint=tr(
+                "`jido code {name} --include` does it, or put this at its top:\n{block}",
+                name=cluster.name,
+                block=opened.block.rstrip(),
+            ),
         )
-    draw.say(f"opening {opened.folder} on {cluster.name}")
+    draw.say(tr("opening {folder} on {name}", folder=opened.folder, name=cluster.name))
     return subprocess.run([program, *opened.argv[1:]]).returncode

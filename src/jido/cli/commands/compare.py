@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.cli.spoken import language_option
 
 
 @click.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("-a", "--all", "everything", is_flag=True, help="What is the same, too.")
-@click.option("--lang", default="", metavar="ko|en", help="The language; else JIDO_LANG, else the locale's.")
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option("--html", metavar="FILE", help="Write both pictures and what differs as one page.")
 def compare(first: str, second: str, everything: bool, lang: str, as_json: bool, html: str | None) -> None:

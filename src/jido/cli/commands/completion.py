@@ -9,6 +9,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import InputError, Refused
+from jido.words import tr
 
 SHELLS = ("bash", "zsh", "fish")
 # By this an installed file is known as ours and may be renewed.
@@ -28,7 +29,7 @@ def completion(shell: str | None, install: bool) -> None:
 
     shell = shell or Path(os.environ.get("SHELL", "")).name
     if shell not in SHELLS:
-        raise InputError("for which shell?", hint="jido completion " + "|".join(SHELLS))
+        raise InputError(tr("for which shell?"), hint="jido completion " + "|".join(SHELLS))
     tree.kept()  # so that the first Tab is as quick as the others
     text = (Path(tree.__file__).parent / f"jido.{shell}").read_text("utf-8")
     if not install:
@@ -36,7 +37,7 @@ def completion(shell: str | None, install: bool) -> None:
         return
     file = _place(shell)
     _write(file, text)
-    draw.say(f"{shell}'s completion is in {file}")
+    draw.say(tr("{shell}'s completion is in {file}", shell=shell, file=file))
     for line in _needed(shell, file):
         draw.say(line)
 
@@ -55,14 +56,14 @@ def _place(shell: str) -> Path:
 def _needed(shell: str, file: Path) -> list[str]:
     """What the person's own startup file needs besides; jido does not write to it."""
     if shell == "zsh":
-        lines = f"  fpath=({file.parent} $fpath)\n  autoload -Uz compinit && compinit"
-        return [f"~/.zshrc needs these lines once, where it has none like them:\n{lines}"]
+        lines = tr("  fpath=({parent} $fpath)\n  autoload -Uz compinit && compinit", parent=file.parent)
+        return [tr("~/.zshrc needs these lines once, where it has none like them:\n{lines}", lines=lines)]
     if shell == "bash":
         return [
-            "new shells have it, where the package bash-completion is set up; else put into ~/.bashrc:",
-            '  eval "$(jido completion bash)"',
+            tr("new shells have it, where the package bash-completion is set up; else put into ~/.bashrc:"),
+            tr('  eval "$(jido completion bash)"'),
         ]
-    return ["new shells have it"]
+    return [tr("new shells have it")]
 
 
 def _write(file: Path, text: str) -> None:
@@ -72,8 +73,8 @@ def _write(file: Path, text: str) -> None:
         before = ""
     if before and _MARK not in before:
         raise Refused(
-            f"{file} is there already and not from jido",
-            hint="move it away, or use what this prints without --install",
+            tr("{file} is there already and not from jido", file=file),
+            hint=tr("move it away, or use what this prints without --install"),
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")

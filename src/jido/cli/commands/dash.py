@@ -12,6 +12,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import NotFound
+from jido.words import tr
 
 # As pyproject.toml has them, for the extra `dash`.
 _NEEDED = {"starlette": "starlette>=0.40", "uvicorn": "uvicorn>=0.30"}
@@ -37,10 +38,10 @@ def dash(port: int, no_browser: bool, lang: str) -> None:
     def tell(address: str) -> None:
         draw.out(address)
         sys.stdout.flush()
-        draw.say("only this machine can open it; Ctrl-C ends it")
+        draw.say(tr("only this machine can open it; Ctrl-C ends it"))
 
     serve(port=port, lang=spoken, folder=Path.cwd(), browser=not no_browser, tell=tell)
-    draw.say("the dash has ended; jobs go on")
+    draw.say(tr("the dash has ended; jobs go on"))
 
 
 def need_packages() -> None:
@@ -53,6 +54,6 @@ def need_packages() -> None:
     if missing:
         wanted = " ".join(shlex.quote(_NEEDED[name]) for name in missing)
         raise NotFound(
-            f"`jido dash` needs packages that are not installed: {', '.join(missing)}",
+            tr("`jido dash` needs packages that are not installed: {missing}", missing=", ".join(missing)),
             hint=f"{shlex.quote(sys.executable)} -m pip install {wanted}",
         )

@@ -13,6 +13,7 @@ from jido.cli import draw
 from jido.cli.progress import line
 from jido.errors import InputError
 from jido.model.units import human_size
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.cluster import Cluster
@@ -55,22 +56,38 @@ def add(path: str, name: str, on: str | None, compress: str, as_json: bool) -> N
 
     named, source = datasets.source_of(path, name)
     if named and on and named != on:
-        raise InputError(f"{path} is on {named}, not on {on}", hint="leave --on away")
+        raise InputError(
+            tr("{path} is on {named}, not on {on}", path=path, named=named, on=on), hint=tr("leave --on away")
+        )
     cluster = _where(named or on)
-    with line(f"{source.name} to {cluster.name}", as_json=as_json) as progress:
+    with line(
+        tr("{name} to {cluster_name}", name=source.name, cluster_name=cluster.name), as_json=as_json
+    ) as progress:
         done = datasets.add(cluster, source, compress=compress, progress=progress)
     if as_json:
         draw.emit(done)
         return
     one = done.dataset
-    files = "" if one.files is None else f"{one.files} files, "
-    packed = f" in {human_size(one.packed)}" if one.made else ""
+    files = "" if one.files is None else tr("{files} files, ", files=one.files)
+    packed = tr(" in {packed}", packed=human_size(one.packed)) if one.made else ""
     size = "" if one.size is None else f"{human_size(one.size)}{packed}, "
-    draw.say(f"{one.name} is registered on {cluster.name}: {files}{size}{done.why} ({done.took:.1f}s)")
+    draw.say(
+        tr(
+            "{name} is registered on {cluster_name}: {files}{size}{why} ({took:.1f}s)",
+            name=one.name,
+            cluster_name=cluster.name,
+            files=files,
+            size=size,
+            why=done.why,
+            took=done.took,
+        )
+    )
     for note in done.notes:
         draw.say(note)
     draw.out(one.path)
-    draw.next_step(f"jido run --on {cluster.name} --stage {one.name} -- COMMAND", f"it is in $JIDO_DATA/{one.name}")
+    draw.next_step(
+        f"jido run --on {cluster.name} --stage {one.name} -- COMMAND", tr("it is in $JIDO_DATA/{name}", name=one.name)
+    )
 
 
 @data.command("ls")
@@ -87,12 +104,12 @@ def list_(on: str | None, nodes: bool, as_json: bool) -> None:
     cluster = _where(on)
     listed = datasets.read(cluster)
     for file in listed.unreadable:
-        draw.say(f"not understood, left alone: {file}")
+        draw.say(tr("not understood, left alone: {file}", file=file))
     if as_json:
         draw.emit(listed)
         return
     if not listed.datasets:
-        draw.say(f"no dataset is registered on {cluster.name}")
+        draw.say(tr("no dataset is registered on {name}", name=cluster.name))
         draw.next_step(f"jido data add FOLDER --on {cluster.name}")
         return
     now = time.time()
@@ -120,7 +137,7 @@ def _nodes(cluster: Cluster, listed: Catalogue, now: float) -> None:
     from jido.api import datasets
 
     if not listed.copies:
-        draw.say(f"no node of {cluster.name} is known to hold a dataset")
+        draw.say(tr("no node of {name} is known to hold a dataset", name=cluster.name))
         draw.next_step(f"jido data stage {listed.datasets[0].name} --on {cluster.name}")
         return
     rules = datasets.disks(cluster)
@@ -128,10 +145,10 @@ def _nodes(cluster: Cluster, listed: Catalogue, now: float) -> None:
     rows = []
     for copy in listed.copies:
         purge = next((disk.purge for disk in rules if copy.place.startswith(f"{disk.place}/")), "")
-        name = copy.name if copy.key in current else f"{copy.name} (forgotten)"
+        name = copy.name if copy.key in current else tr("{name} (forgotten)", name=copy.name)
         made, used = (draw.ago(max(0.0, now - at)) for at in (copy.made, copy.used))
         rows.append((copy.node, name, human_size(copy.size), made, used, copy.place, purge or "-"))
-    header = ("node", "dataset", "size", "staged", "used", "place", "deleted by the site")
+    header = ("node", "dataset", "size", "staged", "used", "place", tr("deleted by the site"))
     draw.out(draw.table(header, rows, right="size"))
 
 
@@ -157,7 +174,15 @@ def stage(name: str, on: str | None, nodes: tuple[str, ...], as_json: bool, **wa
     if as_json:
         draw.emit(runs)
     for run, node in zip(runs, whole, strict=True):
-        draw.say(f"run {run.number} brings {name} to {node or 'a node'} of {cluster.name}")
+        draw.say(
+            tr(
+                "run {number} brings {name} to {node} of {cluster_name}",
+                number=run.number,
+                name=name,
+                node=node or tr("a node"),
+                cluster_name=cluster.name,
+            )
+        )
         if not as_json:
             draw.out(str(run.number))
     draw.next_step(f"jido logs -f {runs[-1].number}")
@@ -177,15 +202,19 @@ def remove(name: str, on: str | None, yes: bool) -> None:
 
     cluster = _where(on)
     one = need(datasets.read(cluster), name, hint=f"jido data ls --on {cluster.name}")
-    stays = "" if one.made else f"; {one.path} stays"
-    gone = f"its archive of {human_size(one.packed)} on {cluster.name} is removed" if one.made else "it is forgotten"
+    stays = "" if one.made else tr("; {path} stays", path=one.path)
+    gone = (
+        tr("its archive of {packed} on {name} is removed", packed=human_size(one.packed), name=cluster.name)
+        if one.made
+        else tr("it is forgotten")
+    )
     draw.say(f"{name}: {gone}{stays}")
     if runs := datasets.wanted_by(cluster, name):
-        draw.say(f"warning: it is to be staged by run {', '.join(map(str, runs))}, which would fail")
+        draw.say(tr("warning: it is to be staged by run {runs}, which would fail", runs=", ".join(map(str, runs))))
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError("nothing is removed: that wants --yes where nobody can be asked")
-        if not click.confirm("remove it?", err=True):
+            raise InputError(tr("nothing is removed: that wants --yes where nobody can be asked"))
+        if not click.confirm(tr("remove it?"), err=True):
             return
     datasets.remove(cluster, one)
-    draw.say(f"{name} is no dataset of {cluster.name} any more")
+    draw.say(tr("{name} is no dataset of {cluster_name} any more", name=name, cluster_name=cluster.name))

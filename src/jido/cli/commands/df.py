@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 
 @click.command()
@@ -27,4 +28,4 @@ def df(name: str | None, as_json: bool, offline: bool, deep: bool, quick: bool) 
 
     draw.out(draw_space(found))
     if any(disk.warnings for disk in found.disks):
-        draw.next_step("jido explain PATH", "tells what a volume is good for, and where else to put things")
+        draw.next_step("jido explain PATH", tr("tells what a volume is good for, and where else to put things"))

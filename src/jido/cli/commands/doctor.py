@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jido.cli import draw
+from jido.cli.spoken import language_option
 
 if TYPE_CHECKING:
     from jido.explain.health import Health
@@ -19,7 +20,7 @@ _COLOURS = {"problem": "red", "warning": "yellow", "notice": "cyan"}
 @click.command()
 @click.argument("name", required=False)
 @click.option("--offline", is_flag=True, help="From the kept map; ask nobody.")
-@click.option("--lang", default="", metavar="ko|en", help="The language; else JIDO_LANG, else the locale's.")
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(name: str | None, offline: bool, lang: str, as_json: bool) -> int:
     """Look the cluster NAME over: your jobs, the control plane, nodes, file systems, connection, clock.

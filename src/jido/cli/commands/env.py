@@ -12,6 +12,7 @@ import click
 from jido.cli import draw
 from jido.errors import InputError
 from jido.model.units import human_size, parse_duration
+from jido.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,9 +50,14 @@ def list_(on: str | None, as_json: bool) -> None:
         draw.emit([{**_plain(one), "bytes": one.bytes} for one in found])
     elif found:
         draw.out(_table(found))
-        draw.next_step("jido env prune", "removes what was not used for 30 days")
+        draw.next_step("jido env prune", tr("removes what was not used for 30 days"))
     else:
-        draw.say(f"no environment of yours lies on {cluster.name}; [env] in jido.toml says what is to be built")
+        draw.say(
+            tr(
+                "no environment of yours lies on {name}; [env] in jido.toml says what is to be built",
+                name=cluster.name,
+            )
+        )
 
 
 @env.command()
@@ -78,11 +84,17 @@ def prune(older: str, on: str | None, dry_run: bool, yes: bool) -> None:
 
     least = parse_duration(older)
     if least is None:
-        raise InputError("--older wants a time", hint="for example --older 30d")
+        raise InputError(tr("--older wants a time"), hint=tr("for example --older 30d"))
     cluster, found = _found(on)
     chosen = store.unused(found, least)
     if not chosen:
-        draw.say(f"nothing to remove: all {len(found)} were used within {older}, or are needed")
+        draw.say(
+            tr(
+                "nothing to remove: all {count} were used within {older}, or are needed",
+                count=len(found),
+                older=older,
+            )
+        )
     elif not _remove(cluster, chosen, dry_run=dry_run, yes=yes):
         return
     if not dry_run:
@@ -95,15 +107,15 @@ def _remove(cluster: Cluster, chosen: Sequence[Kept], *, dry_run: bool, yes: boo
 
     draw.out(_table(chosen))
     if dry_run:
-        draw.say("nothing was removed")
+        draw.say(tr("nothing was removed"))
         return False
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError("nothing is removed: that wants --yes where nobody can be asked")
-        if not click.confirm("remove them?", err=True):
+            raise InputError(tr("nothing is removed: that wants --yes where nobody can be asked"))
+        if not click.confirm(tr("remove them?"), err=True):
             return False
     store.remove(cluster, chosen)
-    draw.say(f"removed {len(chosen)}; a run that needs one again builds it again")
+    draw.say(tr("removed {count}; a run that needs one again builds it again", count=len(chosen)))
     return True
 
 
@@ -115,11 +127,11 @@ def _table(found: Sequence[Kept]) -> str:
     rows = [
         [
             one.digest,
-            human_size(one.bytes) if one.builds else "building" if one.building else "not built",
+            human_size(one.bytes) if one.builds else tr("building") if one.building else tr("not built"),
             draw.ago(max(0.0, time.time() - one.used)),
             str(len(one.live)),
             str(len(one.runs)),
-            one.what + (f" of {one.project}" if one.project else ""),
+            one.what + (tr(" of {project}", project=one.project) if one.project else ""),
             ", ".join(one.builds) or "-",
         ]
         for one in found

@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.cli.spoken import language_option
+from jido.words import tr
 
 
 @click.command()
 @click.argument("what", required=False, default="")
 @click.argument("rest", nargs=-1)
 @click.option("--on", default="", metavar="CLUSTER", help="The cluster that a path or a word is about.")
-@click.option("--lang", default="", metavar="ko|en", help="The language; else JIDO_LANG, else the locale's.")
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(what: str, rest: tuple[str, ...], on: str, lang: str, as_json: bool) -> None:
     """Explain WHAT in plain words: a cluster, a path on it (/data), or a word (partition, QoS, login node)."""
@@ -24,5 +26,5 @@ def explain(what: str, rest: tuple[str, ...], on: str, lang: str, as_json: bool)
     from jido.cli.draw_page import draw_page
 
     if done.origin == "built-in":
-        draw.say("from the map that comes with jido, not from a probe")
+        draw.say(tr("from the map that comes with jido, not from a probe"))
     draw.out(draw_page(done.page))

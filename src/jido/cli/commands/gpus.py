@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jido.cli import draw
+from jido.words import known, tr
 
 if TYPE_CHECKING:
     from jido.api.capacity import Found, Gpus
@@ -77,26 +78,26 @@ def gpus(
         _draw_cluster(one)
     best = max((pool for one in found for pool in one.kinds), key=lambda pool: pool.usable, default=None)
     if best is not None and best.usable:
-        draw.next_step("jido where --gpus 1", "ranks the places for a job over all your clusters")
+        draw.next_step("jido where --gpus 1", tr("ranks the places for a job over all your clusters"))
 
 
 def _draw_cluster(one: Gpus) -> None:
     from jido.cli.fit import table, wrap
 
-    age = draw.ago(max(0.0, time.time() - one.at)) if one.at else "never"
-    draw.out(draw.style(one.cluster, bold=True) + f"   looked at {age}")
+    age = draw.ago(max(0.0, time.time() - one.at)) if one.at else tr("never")
+    draw.out(tr("{cluster}   looked at {age}", cluster=draw.style(one.cluster, bold=True), age=age))
     if one.problem:
-        draw.say(f"  {one.cluster} could not be looked at now: {one.problem}")
+        draw.say(tr("  {cluster} could not be looked at now: {problem}", cluster=one.cluster, problem=one.problem))
     if not one.kinds:
-        draw.out("  no GPUs are known there")
+        draw.out(tr("  no GPUs are known there"))
         return
     header = ["GPU", "MEMORY", "PARTITION", "ALL", "FREE", "USABLE", "PER-NODE", "ACCESS"]
     numbers = "MEMORY ALL FREE USABLE PER-NODE"
     # Where there are no partitions, the row of all of them has said it.
     shown = [pool for pool in one.partitions if pool.partition and pool.verdict in ("open", "not established")]
-    rows = [_row(pool, "all") for pool in one.kinds] + [_row(pool, pool.partition) for pool in shown]
+    rows = [_row(pool, tr("all")) for pool in one.kinds] + [_row(pool, pool.partition) for pool in shown]
     draw.out(table(header, rows, numbers))
-    note = "USABLE: by you now, all your jobs together; PER-NODE: the most that one job on one node can get"
+    note = tr("USABLE: by you now, all your jobs together; PER-NODE: the most that one job on one node can get")
     for line in wrap("", note, label=0):
         draw.out(line)
     closed: dict[str, dict[str, None]] = {}
@@ -104,36 +105,36 @@ def _draw_cluster(one: Gpus) -> None:
         if pool.partition and pool not in shown:
             closed.setdefault(pool.verdict, {})[pool.partition] = None
     for verdict, names in closed.items():
-        for line in wrap("", f"{verdict}: {', '.join(names)}", label=0):
+        for line in wrap("", f"{known(verdict)}: {', '.join(names)}", label=0):
             draw.out(line)
     reasons: dict[str, list[str]] = {}
     for pool in (*one.kinds, *shown):
         if pool.not_usable:
-            why = "; ".join(f"{count} {why}" for why, count in pool.not_usable.items())
-            name = f"{pool.model or 'GPU'} {pool.partition or 'in all'}"
+            why = "; ".join(f"{count} {known(why)}" for why, count in pool.not_usable.items())
+            name = f"{pool.model or 'GPU'} {pool.partition or tr('in all')}"
             reasons.setdefault(why, []).append(name)
     for why, who in reasons.items():
-        for line in wrap("", f"{', '.join(who)}: of the free ones {why}", label=0):
+        for line in wrap("", tr("{who}: of the free ones {why}", who=", ".join(who), why=why), label=0):
             draw.out(line)
     for text in one.ahead:
         for line in wrap("", text, label=0):
             draw.out(line)
     if unseen := sum(pool.unseen for pool in one.kinds):
-        draw.out(f"  {unseen} are on nodes whose state is not known")
+        draw.out(tr("  {unseen} are on nodes whose state is not known", unseen=unseen))
 
 
 def _row(pool: Pool, partition: str) -> list[str]:
     from jido.model.units import human_size
 
     return [
-        pool.model or "untyped",
+        pool.model or tr("untyped"),
         human_size(pool.memory) if pool.memory is not None else "?",
         partition or "-",
         str(pool.in_all),
         str(pool.free) if pool.unseen < pool.in_all else "?",
         str(pool.usable) if pool.unseen < pool.in_all else "?",
         str(pool.on_one_node) if pool.unseen < pool.in_all else "?",
-        f"{pool.verdict} ({pool.rests_on})" if pool.rests_on else pool.verdict,
+        f"{known(pool.verdict)} ({known(pool.rests_on)})" if pool.rests_on else known(pool.verdict),
     ]
 
 
@@ -200,7 +201,7 @@ def _draw_places(found: Found, wanted: Request) -> None:
     from jido.model.units import human_duration
 
     for name, problem in found.problems.items():
-        draw.say(f"{name} could not be looked at now: {problem}")
+        draw.say(tr("{name} could not be looked at now: {problem}", name=name, problem=problem))
     rows = [one for one in found.places if one.when != "no"]
     if rows:
         header = ["", "CLUSTER", "PARTITION", "GPU", "MEMORY", "WHEN", "JOBS", "LIMIT", "RESTS ON"]
@@ -209,12 +210,12 @@ def _draw_places(found: Found, wanted: Request) -> None:
                 str(number),
                 one.cluster,
                 one.partition or "-",
-                one.model or "untyped",
+                one.model or tr("untyped"),
                 _memory(one),
                 _when(one),
                 str(one.usable) if one.usable else "-",
                 human_duration(one.longest),
-                one.rests_on or "-",
+                known(one.rests_on or "-"),
             ]
             for number, one in enumerate(rows, 1)
         ]
@@ -222,7 +223,7 @@ def _draw_places(found: Found, wanted: Request) -> None:
         reasons: dict[str, list[str]] = {}
         for number, one in enumerate(rows, 1):
             if one.why:
-                reasons.setdefault(f"{one.when}: {one.why}", []).append(str(number))
+                reasons.setdefault(f"{known(one.when)}: {one.why}", []).append(str(number))
         for why, numbers in reasons.items():
             for line in wrap("", f"{', '.join(numbers)}: {why}", label=0):
                 draw.out(line)
@@ -231,13 +232,15 @@ def _draw_places(found: Found, wanted: Request) -> None:
         if one.when == "no":
             impossible.setdefault(one.why, []).append(f"{one.cluster} {one.partition} {one.model}".strip())
     for why, who in impossible.items():
-        for line in wrap("", f"not in {', '.join(who)}: {why}", label=0):
+        for line in wrap("", tr("not in {who}: {why}", who=", ".join(who), why=why), label=0):
             draw.out(line) if rows else draw.say(line)
     if found.when in ("no", "not known") and not rows:
-        draw.say("nothing that is known can take it" if found.when == "no" else "it is not known whether it fits")
+        draw.say(
+            tr("nothing that is known can take it") if found.when == "no" else tr("it is not known whether it fits")
+        )
     best = found.places[0] if found.places else None
     if best is not None and best.when in ("now", "later"):
-        draw.next_step(_command(best, wanted), "submits it there")
+        draw.next_step(_command(best, wanted), tr("submits it there"))
 
 
 def _memory(one: Place) -> str:
@@ -250,8 +253,8 @@ def _when(one: Place) -> str:
     from jido.model.units import human_duration
 
     if one.starts is not None and one.when == "later":
-        return f"in {human_duration(max(60, int(one.starts - time.time())) // 60 * 60)}"
-    return one.when
+        return tr("in {starts}", starts=human_duration(max(60, int(one.starts - time.time())) // 60 * 60))
+    return known(one.when)
 
 
 def _command(one: Place, wanted: Request) -> str:

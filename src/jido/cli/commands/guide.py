@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.guiding import Which
@@ -29,7 +30,7 @@ def guide(clusters: tuple[str, ...], only: Which | None, lang: str, dry_run: boo
 
     done = guiding.write(clusters, only=only, lang=lang, dry_run=dry_run)
     for name, why in done.left_out.items():
-        draw.say(f"{name} is left out: {why}")
+        draw.say(tr("{name} is left out: {why}", name=name, why=why))
     if as_json:
         draw.emit(done)
         return
@@ -37,6 +38,6 @@ def guide(clusters: tuple[str, ...], only: Which | None, lang: str, dry_run: boo
         if dry_run and row.diff:
             draw.out(row.diff.rstrip("\n"))
         elif row.state == "same":
-            draw.say(f"{row.file} says so already")
+            draw.say(tr("{file} says so already", file=row.file))
         else:
-            draw.say(f"{row.file}: {'written' if row.state == 'new' else 'its part made anew'}")
+            draw.say(f"{row.file}: {tr('written') if row.state == 'new' else tr('its part made anew')}")

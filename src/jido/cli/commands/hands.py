@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jido.cli import draw, jobs
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.tunnels import Tunnel
@@ -46,7 +47,7 @@ def shell(ctx: click.Context, /, dry_run: bool, **said: Any) -> int:
         draw.out(opened.words)
         return 0
     if opened.terminal:
-        draw.say(f"waiting for a node of {cluster.name}; exit or Ctrl-D gives it back")
+        draw.say(tr("waiting for a node of {name}; exit or Ctrl-D gives it back", name=cluster.name))
     return hands.run(cluster, opened)
 
 
@@ -65,7 +66,15 @@ def tunnel(selector: str, port: int, local: int | None) -> int:
 
     [run] = api.refresh([api.ledger().find(selector)]).runs
     with hands.tunnel(run, port, local) as opened:
-        draw.say(f"127.0.0.1:{opened.local} leads to {opened.host}:{port} of run {run.number}; Ctrl-C closes it")
+        draw.say(
+            tr(
+                "127.0.0.1:{local} leads to {host}:{port} of run {number}; Ctrl-C closes it",
+                local=opened.local,
+                host=opened.host,
+                port=port,
+                number=run.number,
+            )
+        )
         draw.out(f"http://127.0.0.1:{opened.local}/")
         return _keep(opened, run)
 
@@ -97,7 +106,14 @@ def notebook(selector: str | None, local: int | None, keep: bool, no_browser: bo
         options.setdefault("name", "notebook")
         spec = spec_of(here, None, argv=("true",), cluster=cluster.name, flags=options)
         run = notebooks.serve(cluster, here, spec, say=draw.say)
-        draw.say(f"run {run.number} queued as job {run.job} on {run.cluster}; Ctrl-C ends it")
+        draw.say(
+            tr(
+                "run {number} queued as job {job} on {cluster}; Ctrl-C ends it",
+                number=run.number,
+                job=run.job,
+                cluster=run.cluster,
+            )
+        )
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     code = 1
     try:
@@ -105,7 +121,7 @@ def notebook(selector: str | None, local: int | None, keep: bool, no_browser: bo
         run = served.run
         with hands.tunnel(run, served.port, local, served.host) as opened:
             address = f"http://127.0.0.1:{opened.local}/{served.path}?token={served.token}"
-            draw.say(f"Jupyter runs on {run.nodes or run.cluster}; open")
+            draw.say(tr("Jupyter runs on {nodes}; open", nodes=run.nodes or run.cluster))
             draw.out(address)
             if not no_browser and sys.stdout.isatty():
                 click.launch(address)
@@ -114,8 +130,8 @@ def notebook(selector: str | None, local: int | None, keep: bool, no_browser: bo
         code = 130
     finally:
         if keep:
-            draw.say(f"run {run.number} goes on\n  open it again: jido notebook {run.number}")
-            draw.say(f"  end it:        jido cancel {run.number}")
+            draw.say(tr("run {number} goes on\n  open it again: jido notebook {number}", number=run.number))
+            draw.say(tr("  end it:        jido cancel {number}", number=run.number))
         elif not run.state.ended:
             for after in api.cancel([run]).runs:
                 draw.say(jobs.sentence(after))
@@ -131,7 +147,7 @@ def _keep(opened: Tunnel, run: Run) -> int:
     try:
         hands.keep_open(opened, run, draw.say)
     except KeyboardInterrupt:
-        draw.say("\nclosed")
+        draw.say(tr("\nclosed"))
         return 130
     return 0
 

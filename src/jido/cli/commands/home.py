@@ -10,6 +10,7 @@ import click
 from jido.cli import draw
 from jido.errors import InputError
 from jido.model.units import human_size
+from jido.words import known, tr
 
 _LARGEST = 6
 
@@ -38,17 +39,23 @@ def home(folders: tuple[str, ...], on: str | None, move: bool, yes: bool, as_jso
         _show(planned)
     if not move:
         if planned.chosen and planned.store and not as_json:
-            draw.say(f"to move what has an arrow: jido home{_words(folders)} --on {cluster.name} --move")
+            draw.say(
+                tr(
+                    "to move what has an arrow: jido home{words} --on {name} --move",
+                    words=_words(folders),
+                    name=cluster.name,
+                )
+            )
         return
     if not planned.chosen:
-        draw.say("there is nothing to move")
+        draw.say(tr("there is nothing to move"))
         return
-    draw.say("end jobs and programs of yours that use these folders before")
+    draw.say(tr("end jobs and programs of yours that use these folders before"))
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError("nothing is moved: that wants --yes where nobody can be asked")
-        if not click.confirm("move them?", err=True):
-            draw.say("nothing was changed")
+            raise InputError(tr("nothing is moved: that wants --yes where nobody can be asked"))
+        if not click.confirm(tr("move them?"), err=True):
+            draw.say(tr("nothing was changed"))
             return
     homes.apply(cluster, planned, draw.say)
 
@@ -64,16 +71,16 @@ def _show(planned: object) -> None:
 
     assert isinstance(planned, Tidying)
     seen = planned.home
-    total = human_size(seen.total) if seen.total is not None else "not counted to the end, time was up"
+    total = human_size(seen.total) if seen.total is not None else tr("not counted to the end, time was up")
     draw.out(f"{draw.style(seen.folder, bold=True)}   {total}")
     if seen.top:
         top = ", ".join(f"{name} {human_size(size)}" for name, size in seen.top[:_LARGEST] if size)
-        draw.out("largest: " + top.replace("\n", "\\n"))
+        draw.out(tr("largest: {top}", top=top.replace("\n", "\\n")))
     chosen = {one.path for one in planned.chosen}
     rows = [
         [
             one.path,
-            human_size(one.bytes) if one.state == "here" else one.state,
+            human_size(one.bytes) if one.state == "here" else known(one.state),
             one.what or "-",
             f"-> {planned.store}/home/{one.path}" if one.path in chosen and planned.store else "",
         ]
@@ -83,4 +90,4 @@ def _show(planned: object) -> None:
         draw.out()
         draw.out(draw.table(["FOLDER", "SIZE", "WHAT", ""], rows, right="SIZE"))
     if chosen and not planned.store:
-        draw.say(f"there is no place to move it to: {planned.why_not}")
+        draw.say(tr("there is no place to move it to: {why_not}", why_not=planned.why_not))

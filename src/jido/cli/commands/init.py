@@ -10,6 +10,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import ConfigError, InputError, Refused
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.projects import InitPlan
@@ -47,7 +48,7 @@ def init(
     project = _named(_here(), name)
     target = on or project.cluster
     if (work or join) and not target:
-        raise InputError("it is not said on which cluster", hint="add --on CLUSTER")
+        raise InputError(tr("it is not said on which cluster"), hint=tr("add --on CLUSTER"))
     if target:
         clusters.get(target)
     cluster = Cluster(target) if target else None
@@ -61,17 +62,23 @@ def init(
             _tasks(project, dry_run=True)
         return
     asked = sys.stdin.isatty() and sys.stderr.isatty() and not yes
-    if asked and not click.confirm("make it so?", default=True, err=True):
-        draw.say("nothing was changed")
+    if asked and not click.confirm(tr("make it so?"), default=True, err=True):
+        draw.say(tr("nothing was changed"))
         return
     project = projects.init_apply(project, cluster, planned, join=join)
-    draw.say(f"{planned.name} is laid out" + (f" here and on {target}" if target else " here"))
+    draw.say(
+        tr("{name} is laid out here and on {target}", name=planned.name, target=target)
+        if target
+        else tr("{name} is laid out here", name=planned.name)
+    )
     if vscode:
         _tasks(project)
     if not target:
-        draw.next_step("jido init --on CLUSTER", "lay it out on a cluster; jido ls shows what there is")
+        draw.next_step("jido init --on CLUSTER", tr("lay it out on a cluster; jido ls shows what there is"))
     else:
-        draw.next_step(f"jido run --on {target} -- python train.py", "any command; jido.toml can hold it as a job")
+        draw.next_step(
+            f"jido run --on {target} -- python train.py", tr("any command; jido.toml can hold it as a job")
+        )
 
 
 def _tasks(project: Project, *, dry_run: bool = False) -> None:
@@ -79,15 +86,25 @@ def _tasks(project: Project, *, dry_run: bool = False) -> None:
 
     planned = editors.tasks(project)
     for name in planned.left_out:
-        draw.say(f"no task for job {name!r}: VS Code would put in a value for ${{...}}")
+        draw.say(tr("no task for job {name!r}: VS Code would put in a value for ${{...}}", name=name))
     if planned.text is None:
-        draw.say(f"{planned.file} is left as it is, since it cannot be added to safely: {planned.why}")
-        draw.say('add these to its "tasks" by hand:\n' + planned.add)
+        draw.say(
+            tr(
+                "{file} is left as it is, since it cannot be added to safely: {why}",
+                file=planned.file,
+                why=planned.why,
+            )
+        )
+        draw.say(tr('add these to its "tasks" by hand:\n{add}', add=planned.add))
         return
     if not dry_run:
         editors.write_tasks(planned)
-    told = ", ".join(planned.new) or "nothing, all of them are there"
-    draw.say(f"{planned.file}: {'would add' if dry_run else 'added'} {told}")
+    told = ", ".join(planned.new) or tr("nothing, all of them are there")
+    draw.say(
+        tr("{file}: would add {tasks}", file=planned.file, tasks=told)
+        if dry_run
+        else tr("{file}: added {tasks}", file=planned.file, tasks=told)
+    )
 
 
 def _here() -> Project:
@@ -96,8 +113,8 @@ def _here() -> Project:
     found = projects.find(Path.cwd())
     if found.file is None and found.folder in (Path.home(), Path("/")):
         raise Refused(
-            f"{found.folder} as a whole cannot be a project",
-            hint="make a folder for it: mkdir myproject && cd myproject && jido init",
+            tr("{folder} as a whole cannot be a project", folder=found.folder),
+            hint=tr("make a folder for it: mkdir myproject && cd myproject && jido init"),
         )
     return found
 
@@ -111,37 +128,37 @@ def _named(project: Project, name: str | None) -> Project:
         return project
     if name != folder_name(name):
         raise InputError(
-            f"{name!r} cannot be a folder's name everywhere",
-            hint=f"use letters, digits and ._-, e.g. {folder_name(name)}",
+            tr("{name!r} cannot be a folder's name everywhere", name=name),
+            hint=tr("use letters, digits and ._-, e.g. {folder_name}", folder_name=folder_name(name)),
         )
     if project.file is not None:
         raise ConfigError(
-            f"the project has a name already: {project.name}",
+            tr("the project has a name already: {name}", name=project.name),
             file=str(project.file),
             key="project.name",
-            hint=f"to change it, write name = {name!r} under [project] there",
+            hint=tr("to change it, write name = {name!r} under [project] there", name=name),
         )
     return msgspec.structs.replace(project, name=name)
 
 
 def _show(project: Project, planned: InitPlan) -> None:
-    draw.out(f"project {draw.style(planned.name, bold=True)}")
+    draw.out(tr("project {name}", name=draw.style(planned.name, bold=True)))
     draw.out()
-    draw.out(f"here: {project.folder}")
+    draw.out(tr("here: {folder}", folder=project.folder))
     made = [f"{role}/" for role in planned.here.folders]
     if made:
-        draw.out("  make " + " ".join(made))
+        draw.out(tr("  make {made}", made=" ".join(made)))
     if planned.here.file:
-        draw.out("  write jido.toml")
+        draw.out(tr("  write jido.toml"))
     if planned.here.ignore:
-        draw.out("  add to .gitignore: " + " ".join(planned.here.ignore))
+        draw.out(tr("  add to .gitignore: {ignore}", ignore=" ".join(planned.here.ignore)))
     if not (made or planned.here.file or planned.here.ignore):
-        draw.out("  everything is there already")
+        draw.out(tr("  everything is there already"))
     if planned.layout is None:
         return
     layout = planned.layout
     draw.out()
-    draw.out(f"on {layout.cluster}: {draw.style(layout.workspace.root, bold=True)}")
+    draw.out(tr("on {cluster}: {root}", cluster=layout.cluster, root=draw.style(layout.workspace.root, bold=True)))
     draw.out(f"  {layout.why}")
     rows = [(f"{decision.role}/", decision.why) for decision in layout.there]
     widest = max(draw.width(role) for role, _ in rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 
 @click.command()
@@ -23,9 +24,11 @@ def login(name: str, install_key: bool | None) -> None:
 
     done = api.login(name)
     if not done.lasts:
-        draw.say(f"{name} is this machine: no login is needed")
+        draw.say(tr("{name} is this machine: no login is needed", name=name))
         return
-    draw.say(f"connected to {name}; the connection stays for {done.lasts} after its last use")
+    draw.say(
+        tr("connected to {name}; the connection stays for {lasts} after its last use", name=name, lasts=done.lasts)
+    )
     talking = sys.stdin.isatty() and sys.stderr.isatty()
     if install_key or (install_key is None and talking and not done.by_key):
         _offer_key(name, done.by_key, asked=bool(install_key), talking=talking)
@@ -36,23 +39,29 @@ def _offer_key(name: str, by_key: bool, *, asked: bool, talking: bool) -> None:
     from jido.api import login as api
 
     if by_key:
-        draw.say(f"{name} takes your key already")
+        draw.say(tr("{name} takes your key already", name=name))
         return
     public = api.key_for(name)
     if public is None:
-        draw.say("you have no ssh key yet; a new ed25519 key would be made and its public half installed")
+        draw.say(tr("you have no ssh key yet; a new ed25519 key would be made and its public half installed"))
     else:
-        draw.say(f"this line of {public} would be added to ~/.ssh/authorized_keys on {name}:")
+        draw.say(
+            tr("this line of {public} would be added to ~/.ssh/authorized_keys on {name}:", public=public, name=name)
+        )
         draw.say("  " + _one_line(public))
-    if talking and not asked and not click.confirm("Let this key open it from now on?", default=True, err=True):
+    if talking and not asked and not click.confirm(tr("Let this key open it from now on?"), default=True, err=True):
         return
     if public is None:
         public = api.make_key(name)
     if api.install_key(name, public):
-        draw.say(f"the key opens {name} now; no password is needed any more")
+        draw.say(tr("the key opens {name} now; no password is needed any more", name=name))
     else:
         draw.say(
-            f"the key is installed, but {name} still asks for more: its site may forbid keys or want a code besides"
+            tr(
+                "the key is installed, but {name} still asks for more: its site may forbid keys or want "
+                "a code besides",
+                name=name,
+            )
         )
 
 
@@ -66,4 +75,8 @@ def logout(name: str) -> None:
     """Close the shared connection to the cluster NAME."""
     from jido.api import login as api
 
-    draw.say(f"the connection to {name} is closed" if api.logout(name) else f"no connection to {name} was open")
+    draw.say(
+        tr("the connection to {name} is closed", name=name)
+        if api.logout(name)
+        else tr("no connection to {name} was open", name=name)
+    )

@@ -14,6 +14,7 @@ from jido.errors import CommandFailed, InputError, JobFailed, NotFound, StateUnk
 from jido.jobs.pace import Pace
 from jido.jobs.runs import Run
 from jido.model.job import State
+from jido.words import tr
 
 
 @click.command()
@@ -40,7 +41,7 @@ def logs(selectors: tuple[str, ...], follow: bool, lines: int | None) -> int:
     sys.stdout.buffer.write(several.last(printed, lines))
     sys.stdout.buffer.flush()
     if run.spec.sweep:
-        draw.next_step(f"jido logs {run.number}.TASK", "the output of one task")
+        draw.next_step(f"jido logs {run.number}.TASK", tr("the output of one task"))
     if not follow:
         return 0
     if run.state.ended:
@@ -58,7 +59,7 @@ def _tasks_logs(chosen: Sequence[tuple[Run, int | None]], *, follow: bool, lines
     api.refresh(list({run.number: run for run, _ in chosen}.values()))
     if follow:
         if len(chosen) > 1:
-            raise InputError("one task can be followed at a time", hint="leave out -f, or the others")
+            raise InputError(tr("one task can be followed at a time"), hint=tr("leave out -f, or the others"))
         [(run, number)] = chosen
         assert number is not None
         try:
@@ -71,7 +72,9 @@ def _tasks_logs(chosen: Sequence[tuple[Run, int | None]], *, follow: bool, lines
         return watch_task(run, number, offset=len(printed))
     for run, task in chosen:
         if task is None:
-            raise InputError("runs and tasks cannot be shown together", hint=f"leave out {run.number}")
+            raise InputError(
+                tr("runs and tasks cannot be shown together"), hint=tr("leave out {number}", number=run.number)
+            )
         if len(chosen) > 1:
             draw.say(f"{run.number}.{task}:")
         sys.stdout.buffer.write(sweeps.log(run, task, last=lines))
@@ -102,6 +105,10 @@ def wait(selectors: tuple[str, ...], timeout: float | None) -> int:
             return 0 if all(run.state is State.DONE for run in runs) else JobFailed.exit_code
         if timeout is not None and time.monotonic() - clock > timeout:
             waiting = ", ".join(str(run.number) for run in runs if run.number not in told)
-            raise StateUnknown(f"not ended within {timeout:g} s: run {waiting}", hint="jido ps", transient=True)
+            raise StateUnknown(
+                tr("not ended within {timeout:g} s: run {waiting}", timeout=timeout, waiting=waiting),
+                hint="jido ps",
+                transient=True,
+            )
         # Only a first end is followed by others soon: a long wait need not burden the scheduler.
         time.sleep(pace.looked(len(told) > before))

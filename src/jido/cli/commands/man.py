@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 
 @click.command()
@@ -32,8 +33,8 @@ def man(install: bool, roff: bool) -> int:
         fresh = file.with_name(f".{file.name}.{os.getpid()}")
         fresh.write_text(text, "utf-8")
         fresh.replace(file)
-        draw.say(f"the manual page is in {file}")
-        draw.next_step("man jido", "where it is not found: export MANPATH=~/.local/share/man:")
+        draw.say(tr("the manual page is in {file}", file=file))
+        draw.next_step("man jido", tr("where it is not found: export MANPATH=~/.local/share/man:"))
         return 0
     reader = shutil.which("man")
     if roff or not sys.stdout.isatty() or reader is None:

@@ -12,6 +12,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import NotFound
+from jido.words import tr
 
 # The first edition of the SDK names everything otherwise.
 _EDITION = 2
@@ -52,7 +53,7 @@ def mcp(allow: bool, project: Path | None, most: int, lang: str) -> None:
     if project is not None:
         os.chdir(project)
     if sys.stdin.isatty():
-        draw.say("this speaks the Model Context Protocol with an assistant, not with people; Ctrl-C ends it")
+        draw.say(tr("this speaks the Model Context Protocol with an assistant, not with people; Ctrl-C ends it"))
     serve(Given(allow, spoken, most, Path.cwd()))
 
 
@@ -69,7 +70,9 @@ def _need_sdk() -> None:
     if version.partition(".")[0].isdecimal() and int(version.partition(".")[0]) >= _EDITION:
         return
     raise NotFound(
-        "`jido mcp` needs a package that is not installed: mcp, the protocol's official SDK",
-        cause=f"there is mcp {version}, and it takes {_EDITION}.0 or newer" if version else "",
+        tr("`jido mcp` needs a package that is not installed: mcp, the protocol's official SDK"),
+        cause=tr("there is mcp {version}, and it takes {EDITION}.0 or newer", version=version, EDITION=_EDITION)
+        if version
+        else "",
         hint=f"{shlex.quote(sys.executable)} -m pip install 'mcp>={_EDITION}.0'",
     )

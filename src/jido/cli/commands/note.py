@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.model.notes import Kind
@@ -48,25 +49,41 @@ def note(
     name = naming.the_one(name)
     kinds = _kinds(backup, purge, largest)
     if len(kinds) + bool(about) > 1:
-        raise click.UsageError("say one thing at a time: --about, --backup, --purge or --largest")
+        raise click.UsageError(tr("say one thing at a time: --about, --backup, --purge or --largest"))
     if number is not None:
         gone = telling.untell(name, number, dry_run=dry_run)
         if as_json:
             draw.emit(gone)
-        draw.say(f"{'would forget' if dry_run else 'forgot'}: {gone.words}")
+        draw.say(
+            tr("would forget: {words}", words=gone.words) if dry_run else tr("forgot: {words}", words=gone.words)
+        )
     elif text is not None:
         kind, about = kinds[0] if kinds else ("", about)
         done = telling.tell(name, text, about=about, kind=kind, dry_run=dry_run)
         if as_json:
             draw.emit(done)
-        draw.say(f"{'would note' if dry_run else 'noted'} of {name}: {done.note.words}")
+        draw.say(
+            tr("would note of {name}: {words}", name=name, words=done.note.words)
+            if dry_run
+            else tr("noted of {name}: {words}", name=name, words=done.note.words)
+        )
         if not done.joins:
-            draw.say(f"  the map of {name} knows no volume {done.note.about} yet; it is kept until it does")
+            draw.say(
+                tr(
+                    "  the map of {name} knows no volume {about} yet; it is kept until it does",
+                    name=name,
+                    about=done.note.about,
+                )
+            )
         if not dry_run:
             draw.next_step(f"jido show {name}")
     elif kinds or about:
         raise click.UsageError(
-            f'what is there to say? jido note {name} {"--" + kinds[0][0] if kinds else "--about"} PATH "TEXT"'
+            tr(
+                'what is there to say? jido note {name} {kinds} PATH "TEXT"',
+                name=name,
+                kinds="--" + kinds[0][0] if kinds else "--about",
+            )
         )
     else:
         _list(name, as_json=as_json)
@@ -86,7 +103,11 @@ def _of_run(selector: str, text: str, *, dry_run: bool, as_json: bool) -> None:
         jobs.ledger().note(run.number, text, "you")
     if as_json:
         draw.emit({"run": run.number, "note": text})
-    draw.say(f"{'would note' if dry_run else 'noted'} of run {run.number} ({run.title}): {text}")
+    draw.say(
+        tr("would note of run {number} ({title}): {text}", number=run.number, title=run.title, text=text)
+        if dry_run
+        else tr("noted of run {number} ({title}): {text}", number=run.number, title=run.title, text=text)
+    )
     draw.next_step(f"jido story {run.number}")
 
 
@@ -108,5 +129,5 @@ def _list(name: str, *, as_json: bool) -> None:
             for line in fit.wrap(str(count), one.words, label=4):
                 draw.out(line)
     else:
-        draw.say(f"nothing was told of {name}")
+        draw.say(tr("nothing was told of {name}", name=name))
         draw.next_step(f'jido note {name} --backup /home "nightly"')

@@ -10,6 +10,7 @@ import click
 from jido.cli import draw
 from jido.errors import InputError
 from jido.model.units import human_size, parse_duration
+from jido.words import known, plural, tr
 
 if TYPE_CHECKING:
     from jido.api.inside import Looked, Wish
@@ -41,17 +42,17 @@ def probe(name: str | None, as_json: bool, dry_run: bool, **how: Any) -> None:
     name = naming.the_one(name)
     compute = _wanted(**how)
     if dry_run:
-        draw.say(f"this script would be handed to `sh -s` on {name}:")
+        draw.say(tr("this script would be handed to `sh -s` on {name}:", name=name))
         sys.stdout.write(probing.script(name))
         if compute:
             from jido.api import inside
 
-            draw.say(f"then these jobs would be sent, by the map of {name} as it is now:")
+            draw.say(tr("then these jobs would be sent, by the map of {name} as it is now:", name=name))
             sys.stdout.write(inside.preview(name, _wish(**how)))
         return
     talking = sys.stderr.isatty()
     if talking:
-        sys.stderr.write(f"asking {name} ...")
+        sys.stderr.write(tr("asking {name} ...", name=name))
         sys.stderr.flush()
     try:
         done = _look(name, talking, **how) if compute else probing.probe(name)
@@ -64,25 +65,30 @@ def probe(name: str | None, as_json: bool, dry_run: bool, **how: Any) -> None:
     looks = done.map.looks.values()
     late = sum(look.code is None for look in looks)
     draw.say(
-        f"mapped {name} by {len(done.map.looks)} looks in {done.took:.1f} s"
-        + (f"; {late} did not answer in time" if late else "")
+        tr(
+            "mapped {name} by {count} looks in {took:.1f} s{late}",
+            name=name,
+            count=len(done.map.looks),
+            took=done.took,
+            late=tr("; {late} did not answer in time", late=late) if late else "",
+        )
     )
     if compute:
         _outcomes(name, done)
     if done.changes is None:
-        draw.say("this is its first map")
+        draw.say(tr("this is its first map"))
     elif not done.changes:
-        draw.say("nothing has changed since the map before")
+        draw.say(tr("nothing has changed since the map before"))
     else:
-        draw.say(f"changed since the map before: {len(done.changes)}")
+        draw.say(tr("changed since the map before: {count}", count=len(done.changes)))
         for change in done.changes[:_SHOWN]:
             draw.out(f"  {change.path}: {_change(change.before, change.after)}")
         if len(done.changes) > _SHOWN:
-            draw.say(f"  ... and {len(done.changes) - _SHOWN} more")
+            draw.say(tr("  ... and {count} more", count=len(done.changes) - _SHOWN))
         from jido.api import guiding
 
         if guiding.stale(name):
-            draw.say("what this project tells assistants is of the map before: jido guide")
+            draw.say(tr("what this project tells assistants is of the map before: jido guide"))
     if not compute:
         _waiting(name)
     draw.next_step(f"jido show {name}")
@@ -92,12 +98,14 @@ def _wanted(compute: bool, resume: bool, **how: Any) -> bool:
     """Whether the compute nodes are meant; what makes sense only there is refused elsewhere."""
     said = [f"--{key.replace('_', '-')}" for key, value in {**how, "resume": resume}.items() if value]
     if said and not compute and said != ["--resume"]:
-        raise InputError(f"{said[0]} is about the compute nodes", hint=f"jido probe --compute {said[0]}")
+        raise InputError(
+            tr("{said} is about the compute nodes", said=said[0]), hint=f"jido probe --compute {said[0]}"
+        )
     wrong = [word for word in said if word not in ("--resume", "--patience")]
     if resume and wrong:
         raise InputError(
-            f"{wrong[0]} comes too late for jobs that were sent already",
-            hint="leave --resume away to look again",
+            tr("{wrong} comes too late for jobs that were sent already", wrong=wrong[0]),
+            hint=tr("leave --resume away to look again"),
         )
     return compute or resume
 
@@ -105,7 +113,7 @@ def _wanted(compute: bool, resume: bool, **how: Any) -> bool:
 def _seconds(patience: str | None, default: float) -> float:
     seconds = parse_duration(patience) if patience is not None else default
     if seconds is None:
-        raise InputError("patience without an end cannot be waited for", hint="--patience 10m")
+        raise InputError(tr("patience without an end cannot be waited for"), hint="--patience 10m")
     return float(seconds)
 
 
@@ -127,8 +135,12 @@ def _look(name: str, talking: bool, **how: Any) -> Looked:
     wish = _wish(**how)
     if wish.measure:
         say(
-            f"measuring writes and reads up to {human_size(inside.MEASURED_BYTES)} and "
-            f"{inside.MEASURED_FILES} small files in your folders on home, work and local disks, on each node"
+            tr(
+                "measuring writes and reads up to {size} and {files} small files in "
+                "your folders on home, work and local disks, on each node",
+                size=human_size(inside.MEASURED_BYTES),
+                files=inside.MEASURED_FILES,
+            )
         )
     return inside.look(name, wish, say)
 
@@ -136,14 +148,21 @@ def _look(name: str, talking: bool, **how: Any) -> Looked:
 def _outcomes(name: str, done: Any) -> None:
     """What came of each job, and what all cost."""
     for one in done.outcomes:
-        where = f" by {one.partition}" if one.partition else ""
+        where = tr(" by {partition}", partition=one.partition) if one.partition else ""
         if one.state == "seen":
-            draw.say(f"  {one.node}: seen from inside{where}, {one.cost:.1f} core-seconds")
+            draw.say(
+                tr(
+                    "  {node}: seen from inside{where}, {cost:.1f} core-seconds",
+                    node=one.node,
+                    where=where,
+                    cost=one.cost,
+                )
+            )
             for path, why in one.not_measured.items():
-                draw.say(f"    {path} was not measured: {why}")
+                draw.say(tr("    {path} was not measured: {why}", path=path, why=why))
         else:
-            draw.say(f"  {one.node or one.kind}: {one.state}: {one.why}")
-    draw.say(f"the looks from inside cost {done.cost:.1f} core-seconds")
+            draw.say(f"  {one.node or one.kind}: {known(one.state)}: {one.why}")
+    draw.say(tr("the looks from inside cost {cost:.1f} core-seconds", cost=done.cost))
     _waiting(name)
 
 
@@ -152,14 +171,18 @@ def _waiting(name: str) -> None:
 
     if left := inside.waiting(name):
         draw.say(
-            f"{len(left)} look{'s' if len(left) > 1 else ''} from inside still wait{'' if len(left) > 1 else 's'} in "
-            f"the queue: jido probe {name} --compute --resume"
+            plural(
+                len(left),
+                "{n} look from inside still waits in the queue: jido probe {name} --compute --resume",
+                "{n} looks from inside still wait in the queue: jido probe {name} --compute --resume",
+                name=name,
+            )
         )
 
 
 def _change(before: str, after: str) -> str:
     if not before:
-        return f"new: {after}"
+        return tr("new: {after}", after=after)
     if not after:
-        return f"gone (was {before})"
+        return tr("gone (was {before})", before=before)
     return f"{before} -> {after}"

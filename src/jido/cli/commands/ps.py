@@ -13,6 +13,7 @@ from jido.cli import again, draw, jobs, watching
 from jido.errors import InputError, JidoError
 from jido.jobs.runs import Run
 from jido.model.command import Command, Reply
+from jido.words import known, tr
 
 if TYPE_CHECKING:
     from jido.api.jobs import Look
@@ -48,13 +49,13 @@ def ps(
         from jido.cli import elsewhere
 
         if selectors or everything or search or watch or offline:
-            raise InputError("--there goes with --on and --json only", hint="leave the others out")
+            raise InputError(tr("--there goes with --on and --json only"), hint=tr("leave the others out"))
         return elsewhere.tell(on, as_json)
     from jido.api import jobs as api
 
     plain = not (selectors or everything or on or search or watch or offline or as_json)
     if watch and (offline or as_json):
-        raise InputError("--watch does not go with --offline or --json", hint="leave one out")
+        raise InputError(tr("--watch does not go with --offline or --json"), hint=tr("leave one out"))
     under = again.circumstances()
     book = api.ledger()
     runs = _wanted(selectors, everything, on, search)
@@ -75,9 +76,11 @@ def ps(
     elif runs:
         draw.out(jobs.listing(runs, tags))
     elif search or selectors:
-        draw.say("no run is like that; `jido ps -a` shows all")
+        draw.say(tr("no run is like that; `jido ps -a` shows all"))
     else:
-        draw.say("no runs" if everything or not book.count() else "no run is open, none ended today; -a shows all")
+        draw.say(
+            tr("no runs") if everything or not book.count() else tr("no run is open, none ended today; -a shows all")
+        )
     code = jobs.tell_problems(problems)
     if not runs and not as_json:
         draw.next_step("jido run --on CLUSTER -- COMMAND")
@@ -134,7 +137,12 @@ def _keep(under: tuple[object, ...], runs: Sequence[Run], looked: Look) -> None:
         words,
         mark,
         answer,
-        draw.measured([jobs.HEADER, *jobs.rows_of(runs, api.ledger().tags(run.number for run in runs))]),
+        draw.measured(
+            [
+                [known(title) for title in jobs.HEADER],
+                *jobs.rows_of(runs, api.ledger().tags(run.number for run in runs)),
+            ]
+        ),
         [title in jobs.TO_RIGHT.split() for title in jobs.HEADER],
         [(run.submitted, run.started, run.ended) for run in runs],
         (heading[0], heading[1]),
@@ -157,43 +165,47 @@ def story(selector: str, as_json: bool) -> int:
     [run, *others] = api.select([selector])
     if others:
         raise InputError(
-            f"{selector} is {len(others) + 1} runs", hint="a story is told of one: jido story " + str(run.number)
+            tr("{selector} is {count} runs", selector=selector, count=len(others) + 1),
+            hint=tr("a story is told of one: jido story {number}", number=str(run.number)),
         )
     looked = api.refresh([run])
     [run] = looked.runs
     events = api.ledger().story(run.number)
     if as_json:
         draw.emit({"run": run, "events": events})
-        return jobs.tell_problems(looked.problems, "it is")
+        return jobs.tell_problems(looked.problems, tr("it is"))
     waited, ran = jobs.spans(run)
     draw.out(jobs.sentence(run))
     facts = {
-        "job": f"{run.job or '-'} on {run.cluster} ({run.engine})",
-        "where": " ".join(filter(None, (run.nodes, run.partition and f"partition {run.partition}"))) or "-",
-        **({"after": "; ".join(chains.told(run))} if run.spec.after else {}),
-        "waited": waited or "-",
-        "ran": ran or "-",
-        "exit": "-" if run.code is None else str(run.code),
-        "raw": run.raw or "-",
-        "there": f"{run.root}/runs/{run.name}",
-        "here": run.folder,
-        "token": run.token,
-        "tags": " ".join(api.ledger().tags([run.number]).get(run.number, ())) or "-",
+        tr("job"): tr("{job} on {cluster} ({engine})", job=run.job or "-", cluster=run.cluster, engine=run.engine),
+        tr("where"): " ".join(
+            filter(None, (run.nodes, run.partition and tr("partition {partition}", partition=run.partition)))
+        )
+        or "-",
+        **({tr("after"): "; ".join(chains.told(run))} if run.spec.after else {}),
+        tr("waited"): waited or "-",
+        tr("ran"): ran or "-",
+        tr("exit"): "-" if run.code is None else str(run.code),
+        tr("raw"): run.raw or "-",
+        tr("there"): f"{run.root}/runs/{run.name}",
+        tr("here"): run.folder,
+        tr("token"): run.token,
+        tr("tags"): " ".join(api.ledger().tags([run.number]).get(run.number, ())) or "-",
     }
     for key, value in facts.items():
-        draw.out(f"  {key:<7} {value}")
+        draw.out(f"  {draw.pad(key, 7)} {value}")
     rows = [
         (
             time.strftime("%m-%d %H:%M:%S", time.localtime(event.at)),
             _gap(event.at - run.intended),
-            event.what,
+            known(event.what),
             event.by,
         )
         for event in events
     ]
     draw.out()
     draw.out(draw.table(("when", "after", "what", "says"), rows, right="after"))
-    return jobs.tell_problems(looked.problems, "it is")
+    return jobs.tell_problems(looked.problems, tr("it is"))
 
 
 def _gap(seconds: float) -> str:

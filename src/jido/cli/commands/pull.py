@@ -10,6 +10,7 @@ import click
 from jido.cli import draw
 from jido.cli.progress import line
 from jido.model.units import human_size
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.jobs.runs import Run
@@ -47,7 +48,9 @@ def pull(
         if checkpoints and not any(one.startswith("checkpoints") for one in what):
             what = (*what, "checkpoints")
         place = into.absolute() if into else None
-        with line(f"run {run.number} from {run.cluster}", as_json=as_json) as progress:
+        with line(
+            tr("run {number} from {cluster}", number=run.number, cluster=run.cluster), as_json=as_json
+        ) as progress:
             return projects.pull(
                 run, task=task, what=what, only=only, into=place, checksum=checksum, progress=progress
             )
@@ -67,21 +70,33 @@ def pull(
 def _say(run: Run, done: Pulled, name: str, *, repeated: bool, quiet: bool) -> None:
     if not repeated:
         if not run.state.ended:
-            draw.say(f"run {run.number} had not ended when it was last seen; this is what it has left so far")
+            draw.say(
+                tr(
+                    "run {number} had not ended when it was last seen; this is what it has left so far",
+                    number=run.number,
+                )
+            )
         for path in done.missing:
-            draw.say(f"not there: {path}")
+            draw.say(tr("not there: {path}", path=path))
     if not repeated or done.files:
         for path in done.kept:
-            draw.say(f"left alone, newer here: {path}")
+            draw.say(tr("left alone, newer here: {path}", path=path))
         for path in done.clashing:
-            draw.say(f"left there, this disk takes its name for another file's: {path}")
+            draw.say(tr("left there, this disk takes its name for another file's: {path}", path=path))
     if done.files:
         draw.say(
-            f"run {run.number}: {done.files} files, {human_size(done.bytes)}, to {done.into} "
-            f"({done.by}, {done.took:.1f}s)"
+            tr(
+                "run {number}: {files} files, {bytes}, to {into} ({by}, {took:.1f}s)",
+                number=run.number,
+                files=done.files,
+                bytes=human_size(done.bytes),
+                into=done.into,
+                by=done.by,
+                took=done.took,
+            )
         )
     elif not repeated:
-        draw.say(f"run {run.number}: nothing new")
+        draw.say(tr("run {number}: nothing new", number=run.number))
     if not quiet and not repeated:
         for folder in (f"results/{name}", f"logs/{name}.log", f"checkpoints/{name}"):
             if (there := Path(done.into) / folder).exists():

@@ -10,6 +10,7 @@ import click
 from jido.cli import draw
 from jido.cli.progress import line
 from jido.model.units import human_size
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.transfer.push import Pushed
@@ -38,7 +39,7 @@ def push(on: str | None, data: bool, dry_run: bool, force: bool, checksum: bool,
     cluster = jobs.where(project, named=on or "")
     done: list[Pushed] = []
     for role in ("code", "data") if data else ("code",):
-        with line(f"{role} to {cluster.name}", as_json=as_json) as progress:
+        with line(tr("{role} to {name}", role=role, name=cluster.name), as_json=as_json) as progress:
             done.append(
                 projects.push(
                     cluster,
@@ -66,14 +67,21 @@ def push(on: str | None, data: bool, dry_run: bool, force: bool, checksum: bool,
 
 def _preview(one: Pushed) -> None:
     if not one.sent_files and not one.deleted:
-        draw.say(f"{one.role}: nothing has changed since the last push to {one.into}")
+        draw.say(tr("{role}: nothing has changed since the last push to {into}", role=one.role, into=one.into))
         return
-    gone = f", {one.deleted} would be removed" if one.deleted else ""
+    gone = tr(", {deleted} would be removed", deleted=one.deleted) if one.deleted else ""
     draw.say(
-        f"{one.role}: {one.sent_files} of {one.files} files, {human_size(one.sent_bytes)}, would be carried to "
-        f"{one.into}{gone}"
+        tr(
+            "{role}: {sent_files} of {files} files, {sent_bytes}, would be carried to {into}{gone}",
+            role=one.role,
+            sent_files=one.sent_files,
+            files=one.files,
+            sent_bytes=human_size(one.sent_bytes),
+            into=one.into,
+            gone=gone,
+        )
     )
     for path in one.changed:
         draw.out(path.replace("\n", "\\n"))
     if one.sent_files > len(one.changed):
-        draw.say(f"... and {one.sent_files - len(one.changed)} more")
+        draw.say(tr("... and {sent_files} more", sent_files=one.sent_files - len(one.changed)))

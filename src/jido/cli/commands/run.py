@@ -13,6 +13,7 @@ from jido.cli.commands.tag import tag_name
 from jido.cli.following import watch
 from jido.errors import InputError
 from jido.jobs.runs import Run
+from jido.words import tr
 
 
 def _queue(
@@ -87,9 +88,9 @@ def submit(
 ) -> None:
     """Push the code, submit a command and come back at once; prints the run's number."""
     if as_json and dry_run:
-        raise InputError("--json and --dry-run do not go together", hint="leave one out")
+        raise InputError(tr("--json and --dry-run do not go together"), hint=tr("leave one out"))
     queued = _queue(ctx, job, after, dry_run, once, said)
     if queued is None:
         return
     jobs.hand_back(queued, as_json=as_json)
-    draw.next_step(f"jido logs -f {queued.number}", "follow it")
+    draw.next_step(f"jido logs -f {queued.number}", tr("follow it"))

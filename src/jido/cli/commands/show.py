@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.words import tr
 
 
 @click.command()
@@ -49,4 +50,4 @@ def show(
         from jido.cli.draw_map import draw_map
 
         draw.out(draw_map(found, probing.purposes(found)))
-        draw.next_step("jido init", "lays a project out, here and there")
+        draw.next_step("jido init", tr("lays a project out, here and there"))

@@ -11,6 +11,7 @@ import msgspec
 from jido.cli import draw, jobs
 from jido.cli.following import INTERRUPTED, watch
 from jido.errors import InputError
+from jido.words import tr
 
 
 @click.command(cls=jobs.WithCommand)
@@ -61,7 +62,7 @@ def sweep(
     from jido.config.jobs import spec_of
 
     if as_json and (dry_run or follow):
-        raise InputError("--json goes with neither --dry-run nor --follow", hint="leave one out")
+        raise InputError(tr("--json goes with neither --dry-run nor --follow"), hint=tr("leave one out"))
     names, tasks = parameters.tasks(params, table)
     here = projects.find(Path.cwd())
     argv: tuple[str, ...] = ctx.meta["argv"]
@@ -94,6 +95,6 @@ def sweep(
         for one in made:
             jobs.hand_back(one, as_json=False)
     span = str(run.number) if last is run else f"{run.number}-{last.number}"
-    draw.next_step(f"jido wait {span}", "until all tasks have ended")
-    draw.next_step(f"jido tasks {last.number}" + ("" if last is run else " --whole"), "how each stands")
+    draw.next_step(f"jido wait {span}", tr("until all tasks have ended"))
+    draw.next_step(f"jido tasks {last.number}" + ("" if last is run else " --whole"), tr("how each stands"))
     return 0

@@ -8,6 +8,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import InputError
+from jido.words import tr
 
 # No blank, comma, & or +, so that a tag can stand in a selector; any letters otherwise, Korean ones too.
 _TAG = re.compile(r"[^\s,&+@#]{1,64}")
@@ -21,7 +22,9 @@ def tag_name(name: str) -> str:
     """
     plain = name.removeprefix("+")
     if not _TAG.fullmatch(plain):
-        raise InputError(f"{name!r} cannot be a tag", hint="one word of at most 64 letters, without , & + @ #")
+        raise InputError(
+            tr("{name!r} cannot be a tag", name=name), hint=tr("one word of at most 64 letters, without , & + @ #")
+        )
     return plain
 
 
@@ -36,13 +39,13 @@ def tag(selector: str, tags: tuple[str, ...], remove: bool, as_json: bool) -> No
 
     tags = tuple(tag_name(name) for name in tags)
     if remove and not tags:
-        raise click.UsageError("say which TAG to take off")
+        raise click.UsageError(tr("say which TAG to take off"))
     runs = api.select([selector])
     book = api.ledger()
     for run in runs:
         for name in tags:
             if remove and not book.untag(run.number, name):
-                draw.say(f"run {run.number} has no tag {name}")
+                draw.say(tr("run {number} has no tag {name}", number=run.number, name=name))
             elif not remove:
                 book.tag(run.number, name)
     now = book.tags(run.number for run in runs)

@@ -15,6 +15,7 @@ from jido.cli.following import watch
 from jido.errors import InputError, JidoError
 from jido.jobs.runs import Run, Task
 from jido.model.job import State
+from jido.words import tr
 
 _SHOWN = 200
 
@@ -47,10 +48,10 @@ def tasks(
     from jido.api import sweeps
 
     if as_csv and as_json:
-        raise InputError("--csv and --json do not go together", hint="leave one out")
+        raise InputError(tr("--csv and --json do not go together"), hint=tr("leave one out"))
     run, one = sweeps.selected(selector)
     if run.spec.sweep is None:
-        raise InputError(f"run {run.number} is not a sweep", hint=f"jido story {run.number}")
+        raise InputError(tr("run {number} is not a sweep", number=run.number), hint=f"jido story {run.number}")
     problems: dict[str, JidoError] = {}
     if not offline:
         looked = api.refresh([run])
@@ -81,14 +82,14 @@ def tasks(
     else:
         _draw(run, found)
         if len(found) < count:
-            draw.say(f"and {count - len(found)} more: --all, --failed, --open or --csv")
+            draw.say(tr("and {count} more: --all, --failed, --open or --csv", count=count - len(found)))
         draw.say(jobs.sentence(run))
-    code = jobs.tell_problems(problems, "the tasks are")
+    code = jobs.tell_problems(problems, tr("the tasks are"))
     bad = sweeps.tasks(run, states=sweeps.BAD, most=1) if drawn else []
     if bad:
-        draw.next_step(f"jido logs {run.number}.{bad[0].task}", "what one that failed printed")
+        draw.next_step(f"jido logs {run.number}.{bad[0].task}", tr("what one that failed printed"))
         if run.state.ended:
-            draw.next_step(f"jido retry {run.number}", "run what did not end well again")
+            draw.next_step(f"jido retry {run.number}", tr("run what did not end well again"))
     return code
 
 
@@ -175,11 +176,11 @@ def retry(selector: str, follow: bool, as_json: bool) -> int:
     run = api.ledger().find(selector)
     [run] = api.refresh([run]).runs
     made = sweeps.retry(run, say=draw.say)
-    draw.say(f"{jobs.handed_over(made)}, a retry of {run.number}")
+    draw.say(tr("{handed_over}, a retry of {number}", handed_over=jobs.handed_over(made), number=run.number))
     if follow:
         return watch(made)
     jobs.hand_back(made, as_json=as_json)
-    draw.next_step(f"jido wait {made.number}", "until it has ended")
+    draw.next_step(f"jido wait {made.number}", tr("until it has ended"))
     if made.spec.sweep:
-        draw.next_step(f"jido tasks {made.number} --whole", "all tasks, each as it stands last")
+        draw.next_step(f"jido tasks {made.number} --whole", tr("all tasks, each as it stands last"))
     return 0

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from jido.cli import draw, fit
+from jido.cli.spoken import language_option
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.tour.guide import Shown, Told
     from jido.tour.progress import Progress
 
-_lang = click.option("--lang", default="", metavar="ko|en", help="The language; else JIDO_LANG, else the locale's.")
-
 
 @click.group(invoke_without_command=True)
-@_lang
+@language_option
 @click.option("--folder", metavar="DIR", help="Where you work on this machine; ~/jido-tour unless given.")
 @click.pass_context
 def tour(ctx: click.Context, lang: str, folder: str | None) -> None:
@@ -60,7 +60,7 @@ def tour(ctx: click.Context, lang: str, folder: str | None) -> None:
 
 
 @tour.command()
-@_lang
+@language_option
 @click.pass_context
 def show(ctx: click.Context, lang: str) -> None:
     """The mission you are at."""
@@ -71,7 +71,7 @@ def show(ctx: click.Context, lang: str) -> None:
 
 @tour.command()
 @click.argument("answer", required=False, default="")
-@_lang
+@language_option
 @click.pass_context
 def check(ctx: click.Context, answer: str, lang: str) -> int:
     """Look whether the mission is done; ANSWER where it asks something. Exit code 1 when it is not."""
@@ -84,7 +84,7 @@ def check(ctx: click.Context, answer: str, lang: str) -> int:
 
 
 @tour.command()
-@_lang
+@language_option
 @click.pass_context
 def hint(ctx: click.Context, lang: str) -> None:
     """A hint; each one says more than the one before."""
@@ -95,7 +95,7 @@ def hint(ctx: click.Context, lang: str) -> None:
 
 @tour.command("next")
 @click.option("--skip", is_flag=True, help="Leave this mission out.")
-@_lang
+@language_option
 @click.pass_context
 def next_(ctx: click.Context, skip: bool, lang: str) -> None:
     """Go on to the next mission; behind the last one the tour ends and its twin goes."""
@@ -111,7 +111,7 @@ def next_(ctx: click.Context, skip: bool, lang: str) -> None:
 
 @tour.command()
 @click.argument("mission", required=False, default="")
-@_lang
+@language_option
 @click.pass_context
 def reset(ctx: click.Context, mission: str, lang: str) -> None:
     """Begin again: on a new twin, or at MISSION (its number or name) with the twin as it is."""
@@ -126,7 +126,7 @@ def reset(ctx: click.Context, mission: str, lang: str) -> None:
 
 
 @tour.command("quit")
-@_lang
+@language_option
 @click.pass_context
 def quit_(ctx: click.Context, lang: str) -> None:
     """Leave for now: the twin goes down, what you did is kept."""
@@ -138,7 +138,7 @@ def quit_(ctx: click.Context, lang: str) -> None:
 
 
 @tour.command()
-@_lang
+@language_option
 @click.pass_context
 def end(ctx: click.Context, lang: str) -> None:
     """End the tour: the twin and all that is on it go, and so does what is kept of your progress."""
@@ -146,7 +146,7 @@ def end(ctx: click.Context, lang: str) -> None:
     from jido.tour import progress as kept
 
     if kept.read() is None:
-        draw.say("no tour is under way")
+        draw.say(tr("no tour is under way"))
         return
     now = _need(ctx, lang)
     ground.end(now)

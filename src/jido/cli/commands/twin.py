@@ -10,6 +10,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import InputError
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.twins import TwinState
@@ -42,12 +43,20 @@ def up(source: str, name: str, plain: bool, no_accounting: bool, noise: bool, ro
         draw.emit(_plain(state))
         return
     nodes = sum(1 for node in state.nodes if node.ready)
-    draw.say(f"{state.name} is up in {time.monotonic() - began:.1f}s: {nodes} of {len(state.nodes)} nodes take jobs")
+    draw.say(
+        tr(
+            "{name} is up in {took:.1f}s: {nodes} of {count} nodes take jobs",
+            name=state.name,
+            took=time.monotonic() - began,
+            nodes=nodes,
+            count=len(state.nodes),
+        )
+    )
     for note in state.notes:
-        draw.say(f"  note: {note}")
-    draw.say(f"  log in by hand, as {state.user}:")
+        draw.say(tr("  note: {note}", note=note))
+    draw.say(tr("  log in by hand, as {user}:", user=state.user))
     draw.out(shlex.join(state.ssh))
-    draw.next_step(f"jido probe {state.name}", "map it")
+    draw.next_step(f"jido probe {state.name}", tr("map it"))
 
 
 @twin.command("ls")
@@ -61,30 +70,36 @@ def list_(as_json: bool) -> None:
         draw.emit({name: _plain(state) for name, state in found.items()})
         return
     if not found:
-        draw.say("no twin is up")
+        draw.say(tr("no twin is up"))
         draw.next_step("jido twin up aurora")
         return
     rows = []
     for name, state in found.items():
         ready = sum(1 for node in state.nodes if node.ready)
-        health = "up" if state.healthy else "ailing" if state.running else "down"
+        health = tr("up") if state.healthy else tr("ailing") if state.running else tr("down")
         rows.append((name, health, state.mode or "-", f"{ready}/{len(state.nodes)}", str(state.port or "-")))
     draw.out(draw.table(("twin", "state", "mode", "nodes", "port"), rows, right="port"))
     for name, state in found.items():
         for daemon in state.daemons:
             if not daemon.alive:
-                ended = f", exit code {daemon.code}" if daemon.code is not None else ""
+                ended = tr(", exit code {code}", code=daemon.code) if daemon.code is not None else ""
                 draw.out(
-                    f"{name}: {daemon.name} on {daemon.machine} died{ended}"
-                    + (f": {daemon.last}" * bool(daemon.last))
+                    tr(
+                        "{name}: {daemon_name} on {machine} died{ended}{last}",
+                        name=name,
+                        daemon_name=daemon.name,
+                        machine=daemon.machine,
+                        ended=ended,
+                        last=f": {daemon.last}" * bool(daemon.last),
+                    )
                 )
         for node in state.nodes:
             if not node.ready and not node.meant:
-                draw.out(f"{name}: node {node.name} is {node.state}")
+                draw.out(tr("{name}: node {node_name} is {state}", name=name, node_name=node.name, state=node.state))
         if state.why:
             draw.out(f"{name}: {state.why}")
         if not state.healthy:
-            draw.next_step(f"jido twin up {name}", "starts what died again")
+            draw.next_step(f"jido twin up {name}", tr("starts what died again"))
 
 
 @twin.command()
@@ -96,10 +111,16 @@ def down(names: tuple[str, ...], everything: bool, keep: bool) -> None:
     from jido.api import twins
 
     if not names and not everything:
-        raise InputError("it is not said which twin", hint="jido twin down NAME, or --all; `jido twin ls` names them")
+        raise InputError(
+            tr("it is not said which twin"), hint=tr("jido twin down NAME, or --all; `jido twin ls` names them")
+        )
     for name in twins.every() if everything else names:
         was = twins.down(name, keep=keep)
-        draw.say(f"{name} is down" + ("; the files of its volumes are kept" * keep) if was else f"{name} was not up")
+        draw.say(
+            tr("{name} is down{keep}", name=name, keep=tr("; the files of its volumes are kept") * keep)
+            if was
+            else tr("{name} was not up", name=name)
+        )
 
 
 def _plain(state: TwinState) -> dict[str, object]:

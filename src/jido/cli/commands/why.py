@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.cli.spoken import language_option
+from jido.words import tr
 
 
 @click.command()
 @click.argument("selector", metavar="[RUN]", default="last")
 @click.option("--no-dry-runs", is_flag=True, help="Only look; ask the scheduler about no changes of the job.")
 @click.option("--reasons", is_flag=True, help="List every reason that Slurm gives, as Markdown.")
-@click.option("--lang", default="", metavar="ko|en", help="The language; else JIDO_LANG, else the locale's.")
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")
 def why(selector: str, no_dry_runs: bool, reasons: bool, lang: str, as_json: bool) -> int:
     """Why RUN waits, when it may start, and what would let it in sooner; or how it runs, or why it ended.
@@ -26,7 +28,13 @@ def why(selector: str, no_dry_runs: bool, reasons: bool, lang: str, as_json: boo
         return 0
     answer = api.why(selector, lang=lang, dry_runs=not no_dry_runs)
     if answer.problem:
-        draw.say(f"{answer.cluster} could not be asked, this is as last seen: {answer.problem}")
+        draw.say(
+            tr(
+                "{cluster} could not be asked, this is as last seen: {problem}",
+                cluster=answer.cluster,
+                problem=answer.problem,
+            )
+        )
     if as_json:
         draw.emit(answer)
         return answer.exit_code

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 
-from jido import __version__
+from jido import __version__, words
 from jido.cli import folders
 
 TYPE_CHECKING = False
@@ -77,21 +78,32 @@ def _of_this_jido() -> tuple[Any, ...]:
     """What changes when a command does: the version, and in a clone the files that say the commands."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     seen: list[tuple[str, int, int]] = []
+    catalogue = os.path.dirname(here) + "/" + words.CATALOGUE.format(lang=_language())  # noqa: PTH120
+    with contextlib.suppress(OSError):
+        stat = os.stat(catalogue)  # noqa: PTH116
+        seen.append((catalogue, stat.st_mtime_ns, stat.st_size))
     for folder in (here, here + "/commands", here + "/completions"):
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(".py"):
                     stat = entry.stat()
                     seen.append((entry.path, stat.st_mtime_ns, stat.st_size))
-    return (_FORM, __version__, tuple(sorted(seen)))
+    return (_FORM, __version__, _language(), tuple(sorted(seen)))
+
+
+def _language() -> str:
+    return words.language("", os.environ) or "en"
 
 
 def _made() -> tuple[Any, ...]:
     import click
 
+    from jido.cli import spoken
     from jido.cli.app import root
 
-    return _command(root, (), click.Context(root))
+    words.speak(_language())
+    tree = spoken.command(root)
+    return _command(tree, (), click.Context(tree))
 
 
 def _command(command: Any, path: tuple[str, ...], context: Any) -> tuple[Any, ...]:
@@ -114,7 +126,7 @@ def _command(command: Any, path: tuple[str, ...], context: Any) -> tuple[Any, ..
         for name in command.list_commands(context):
             one = command.get_command(context, name)
             if one is not None and not one.hidden:
-                about = COMMANDS[name][2] if not path else one.get_short_help_str(70)
+                about = words.known(COMMANDS[name][2]) if not path else one.get_short_help_str(70)
                 below[name] = (about, _command(one, (*path, name), click.Context(one, parent=context)))
     return options, arguments, below, isinstance(command, WithCommand)
 
