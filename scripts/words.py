@@ -25,14 +25,27 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "jido"
 FILE = SOURCE / "locale" / "ko" / "LC_MESSAGES" / "jido.po"
-# The parts of the house whose messages are all told by `jido.words`; `bare` holds that.
-ROOMS = ("cli",)
+# Whose words are not for people's terminals: what an assistant is told, what third parties' tests say, and files that
+# travel to a cluster and run there alone.
+APART = (
+    "assistant",
+    "testing",
+    "jobs/calling/host",
+    "jobs/pilot",
+    "jobs/ahead",
+    "jobs/rooms",
+    "engines/process/spooler",
+)
 
 MARKS = {"tr": 1, "plural": 2, "mark": 1}
 # Calls whose words reach people, besides those that make an error.
-SAYING = {"say", "out", "confirm", "prompt", "line", "next_step"}
-ERRORS = re.compile(r"(Error|Refused|NotFound|Missing|Down|Failed|Full|Unreachable|LoginNeeded|HostKeyProblem"
-                    r"|ConnectionLost|StateUnknown|BadParameter|ClickException)$")  # fmt: skip
+SAYING = {"say", "out", "confirm", "prompt", "line", "next_step", "check", "failure", "down", "complain"}
+# Not Python's own, which are for programmers.
+ERRORS = re.compile(
+    r"(?<!OS)(?<!Key)(?<!Pipe)(?<!Value)(?<!Runtime)(?<!Timeout)(?<!Assertion)(?<!Implemented)"
+    r"(Error|Refused|NotFound|Missing|Down|Failed|Full|Unreachable|LoginNeeded|HostKeyProblem|ConnectionLost"
+    r"|StateUnknown|BadParameter|ClickException)$"
+)
 TITLES = re.compile(r"_?(header|head|HEADER)$")
 DATED = ("POT-Creation-Date", "PO-Revision-Date", "Generated-By", "Last-Translator", "Language-Team")
 LATIN = "without Hangul on purpose"
@@ -69,6 +82,7 @@ def _in_code() -> Iterator[tuple[str, str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and (name := _name(node.func)) in MARKS:
                 first = 1 if name == "plural" else 0
+                _same_values(node, name, f"{file}:{node.lineno}")
                 texts = [_literal(one, f"{file}:{node.lineno}") for one in node.args[first : first + MARKS[name]]]
                 yield texts[0], texts[1] if name == "plural" else "", file
             if file.startswith("jido/cli/"):
@@ -84,6 +98,17 @@ def _literal(node: ast.expr, where: str) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     raise ValueError(f"{where}: a message is a literal")
+
+
+def _same_values(call: ast.Call, name: str, where: str) -> None:
+    """Refuse a call that names other values than its text; one that hands on a mapping cannot be looked at."""
+    given = {one.arg for one in call.keywords} | ({"n"} if name == "plural" else set())
+    if None in given or not given:
+        return
+    for one in call.args[1 if name == "plural" else 0 :]:
+        wanted = placeholders(_literal(one, where)) | ({"n"} if name == "plural" else set())
+        if wanted != given:
+            raise ValueError(f"{where}: the text names {sorted(wanted)}, the call {sorted(given)}")
 
 
 def _titles(node: ast.AST) -> Iterator[str]:
@@ -152,10 +177,10 @@ def _of_click() -> Iterator[tuple[str, str, str]]:
 
 
 def bare() -> list[str]:
-    """Words for people in `ROOMS` that no `tr` tells: what errors are made of, and what is said."""
+    """Words for people that no `tr` tells, but for those `APART`: what errors are made of, and what is said."""
     wrong = []
     for file, tree in _sources():
-        if file.split("/")[1].removesuffix(".py") not in ROOMS:
+        if file.removeprefix("jido/").startswith(APART):
             continue
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
@@ -194,8 +219,8 @@ def _words(node: ast.expr) -> Iterator[tuple[ast.expr, str]]:
 
 def prose(text: str) -> bool:
     """Whether a text has words to translate: two that are no command, option, path, variable or placeholder."""
-    text = re.sub(r"`[^`]*`|\{[^{}]*\}|https?://\S*", " ", text).strip()
-    if re.match(r"(jido |--?\w|\$|/|~/|ssh |python )", text) and not re.search(r"[,;:] | or ", text):
+    text = re.sub(r"`[^`]*`|\{[^{}]*\}|https?://\S*|\bjido [a-z]+(?: [a-z]+)?", " ", text).strip()
+    if re.match(r"(\$|/|~/|ssh |python |pip |-m pip )", text) and not re.search(r"[,;:] | or ", text):
         return False
     return len(re.findall(r"(?<![\w/.$-])[a-z]{2,}(?![\w/.=-])", text)) > 1
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jido.errors import NotFound, nearest
+from jido.words import tr
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -124,7 +125,7 @@ def load(kind: str, name: str) -> Any:
         for point in _installed(group):
             if point.name == name:
                 return point.load()
-        raise NotFound(f"no {kind} is called {name!r}", hint=nearest(name, names(kind)))
+        raise NotFound(tr("no {kind} is called {name!r}", kind=kind, name=name), hint=nearest(name, names(kind)))
     module, _, attribute = row.where.partition(":")
     try:
         return getattr(import_module(module), attribute)
@@ -132,7 +133,7 @@ def load(kind: str, name: str) -> Any:
         if not row.extra:
             raise
         raise NotFound(
-            f"the {kind} {name!r} needs packages that are not installed",
+            tr("the {kind} {name!r} needs packages that are not installed", kind=kind, name=name),
             cause=str(error),
             hint=f"pip install 'jido[{row.extra}]'",
         ) from error

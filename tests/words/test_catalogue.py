@@ -103,6 +103,20 @@ def test_a_message_that_is_no_literal_is_refused(
         script.messages()
 
 
+def test_a_call_that_names_other_values_than_its_text_is_refused(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "src" / "jido" / "cli" / "new.py"
+    file.parent.mkdir(parents=True)
+    file.write_text('tr("no {name} of {cluster}", name=name, on=cluster)', "utf-8")
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setattr(script, "SOURCE", tmp_path / "src" / "jido")
+    with pytest.raises(
+        ValueError, match=r"new\.py:1: the text names \['cluster', 'name'\], the call \['name', 'on'\]"
+    ):
+        script.messages()
+
+
 def test_jido_reads_the_catalogue_as_gettext_does(script: ModuleType) -> None:
     with script.FILE.open("rb") as stream:
         theirs = {

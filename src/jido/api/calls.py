@@ -15,6 +15,7 @@ from jido.errors import InputError, JidoError, NotFound
 from jido.jobs.calling import packing
 from jido.jobs.runs import Run
 from jido.model.sweep import Assignment
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.cluster import Cluster
@@ -89,7 +90,9 @@ class Calls:
         from jido.api.sweeps import shaped
 
         if chunk < 1:
-            raise InputError(f"chunk = {chunk} is no number of calls", hint="a whole number from 1 on")
+            raise InputError(
+                tr("chunk = {chunk} is no number of calls", chunk=chunk), hint=tr("a whole number from 1 on")
+            )
         count = len(calls)
         spans = [f"{at}:{min(at + chunk, count)}" for at in range(0, count, chunk)]
         if len(spans) == 1:
@@ -133,9 +136,9 @@ def again(run: Run) -> list[Call]:
     count = packing.count_of(run.spec)
     if not count:
         raise NotFound(
-            f"run {run.number} ({run.title}) has no results of functions",
-            cause="it runs a command",
-            hint="Job.pull brings what it left in results",
+            tr("run {number} ({title}) has no results of functions", number=run.number, title=run.title),
+            cause=tr("it runs a command"),
+            hint=tr("Job.pull brings what it left in results"),
         )
     made: dict[int, Call] = {}
     # A retry makes only the calls that had failed; the others' results are with the runs before it.

@@ -22,6 +22,7 @@ from jido.model.capacity import by_node
 from jido.model.job import JobSpec, Resources
 from jido.model.map import Map, Now
 from jido.transports.base import Transport
+from jido.words import tr
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ def look_again(names: Sequence[str], *, fresh: bool = False) -> list[Look]:
     # Only the exec is left to threads. msgspec (0.22.0) makes a type ready at its first use, and a second thread that
     # finds it half ready ends the process; besides, reading maps is work for one core.
     if not names:
-        raise NotFound("no cluster was mapped yet", hint="jido add NAME USER@HOST; jido probe NAME")
+        raise NotFound(tr("no cluster was mapped yet"), hint=tr("jido add NAME USER@HOST; jido probe NAME"))
     kept = {name: newest_look(name) for name in names}
     old = [name for name in names if fresh or time.time() - kept[name].now.at > FRESH]
     engines = {name: _engine(name) for name in old}

@@ -11,6 +11,7 @@ from jido.errors import InputError, NotFound, Refused, nearest
 from jido.jobs import chains
 from jido.jobs.runs import Run
 from jido.model.chain import ENDED, After, When
+from jido.words import known, tr
 
 CONDITIONS: tuple[When, ...] = get_args(When)
 
@@ -27,9 +28,13 @@ def named(texts: Iterable[str]) -> tuple[After, ...]:
         for other in found:
             if one.run == other.run and {one.when, other.when} == {"ok", "notok"}:
                 raise InputError(
-                    f"run {one.run} cannot end both well and badly",
-                    cause=f"to begin, it would have to: {ENDED['ok']}, {ENDED['notok']}",
-                    hint=f"{one.run}:any is for either",
+                    tr("run {run} cannot end both well and badly", run=one.run),
+                    cause=tr(
+                        "to begin, it would have to: {well}, {badly}",
+                        well=known(ENDED["ok"]),
+                        badly=known(ENDED["notok"]),
+                    ),
+                    hint=tr("{run}:any is for either", run=one.run),
                 )
     return tuple(found)
 
@@ -52,9 +57,9 @@ def _named(text: str) -> After:
             pass
         else:
             raise InputError(
-                f"{word!r} is no way to end",
-                cause="behind the colon stands how the run is to end",
-                hint=f"{nearest(word, CONDITIONS)}; alone, {name} is to end well",
+                tr("{word!r} is no way to end", word=word),
+                cause=tr("behind the colon stands how the run is to end"),
+                hint=tr("{nearest}; alone, {name} is to end well", nearest=nearest(word, CONDITIONS), name=name),
             ) from None
         raise
 
@@ -83,23 +88,25 @@ def resolve(cluster: Cluster, after: Sequence[After]) -> chains.Chain:
     for other in looked.runs:
         if other.cluster != cluster.name and not chains.ended(other):
             raise InputError(
-                f"run {other.number} cannot be waited for on {cluster.name}",
-                cause=f"it is on {other.cluster}, and {other.state.value}",
-                hint=f"jido wait {other.number}, and submit then",
+                tr("run {number} cannot be waited for on {name}", number=other.number, name=cluster.name),
+                cause=tr("it is on {cluster}, and {state}", cluster=other.cluster, state=known(other.state.value)),
+                hint=tr("jido wait {number}, and submit then", number=other.number),
             )
     found = chains.chain(cluster.engine, book, after)
     run = found.run
     if found.never and run:
         raise Refused(
-            f"what comes after run {run.number} would never begin",
-            cause=f"run {run.number} ({run.title}) is {run.state.value}",
+            tr("what comes after run {number} would never begin", number=run.number),
+            cause=tr(
+                "run {number} ({title}) is {state}", number=run.number, title=run.title, state=known(run.state.value)
+            ),
             hint=_instead(run, after),
         )
     if found.lost and run:
         raise Refused(
-            f"it is not known how run {run.number} ended",
+            tr("it is not known how run {number} ended", number=run.number),
             cause=run.reason,
-            hint=f"jido story {run.number}; without --after the new run begins at once",
+            hint=tr("jido story {number}; without --after the new run begins at once", number=run.number),
         )
     return found
 
@@ -118,7 +125,7 @@ def newest(number: int) -> int:
 
 def _instead(run: Run, after: Sequence[After]) -> str:
     if any(one == After(run.number, "notok") for one in after):
-        return f"{run.number}:notok is for a run that ends badly, {run.number}:any for either"
+        return tr("{number}:notok is for a run that ends badly, {number}:any for either", number=run.number)
     if (again := newest(run.number)) != run.number:
-        return f"it was made again as run {again}: --after {again}"
-    return f"jido why {run.number}; submit it again and wait for that one, or --after {run.number}:any"
+        return tr("it was made again as run {again}: --after {again}", again=again)
+    return tr("jido why {number}; submit it again and wait for that one, or --after {number}:any", number=run.number)

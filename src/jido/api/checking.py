@@ -24,6 +24,7 @@ from jido.engines.base import Engine
 from jido.errors import InputError, JidoError, Refused
 from jido.model.map import Map
 from jido.transports.base import ask
+from jido.words import tr
 
 OFFLINE = "nobody was asked (--offline)"
 
@@ -73,7 +74,9 @@ def check(what: Sequence[str] = (), *, on: str = "", folder: str = "", offline: 
         InputError: A file is no script, or it is not clear which cluster is meant.
     """
     if offline and (far := [name for name in what if scripts.of_cluster(name)[0]]):
-        raise InputError(f"{far[0]} cannot be read without asking", hint="leave --offline away, or bring it here")
+        raise InputError(
+            tr("{far} cannot be read without asking", far=far[0]), hint=tr("leave --offline away, or bring it here")
+        )
     plan = prepare(what, on=on, folder=folder)
     looked = _look(plan, offline=offline)
     report = _examine(plan, looked)
@@ -110,7 +113,9 @@ def prepare(what: Sequence[str] = (), *, on: str = "", folder: str = "") -> Plan
     files = [name for name in dict.fromkeys(what) if name not in here.jobs or "/" in name]
     names = [name for name in what if name not in files] or ([] if files else list(here.jobs))
     if not names and not files:
-        raise InputError("there is nothing to check", hint="jido check SCRIPT, or write [jobs.NAME] into jido.toml")
+        raise InputError(
+            tr("there is nothing to check"), hint=tr("jido check SCRIPT, or write [jobs.NAME] into jido.toml")
+        )
     cluster = _cluster(here, names, _where(files, on))
     map_ = cluster.map_if_any if cluster else None
     texts = {name: scripts.read(name, list(here.jobs)) for name in files}
@@ -128,7 +133,10 @@ def _where(files: Sequence[str], on: str) -> str:
         [*([on] if on else []), *(where for file in files if (where := scripts.of_cluster(file)[0]))]
     )
     if len(named) > 1:
-        raise InputError(f"one check is against one cluster, not {' and '.join(named)}", hint="check them one by one")
+        raise InputError(
+            tr("one check is against one cluster, not {named}", named=" and ".join(named)),
+            hint=tr("check them one by one"),
+        )
     return next(iter(named), "")
 
 
@@ -163,7 +171,8 @@ def _script(name: str, data: bytes, engine: Engine, map_: Map | None, cluster: C
     script = engine.read_script(text, map_)
     if script is None:
         raise Refused(
-            f"{engine.title} runs no job scripts of its own", hint="check a job of jido.toml, or name another cluster"
+            tr("{title} runs no job scripts of its own", title=engine.title),
+            hint=tr("check a job of jido.toml, or name another cluster"),
         )
     against = map_ is not None and not script.several
     objections = (

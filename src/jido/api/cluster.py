@@ -12,6 +12,7 @@ from jido.errors import SchedulerMissing
 from jido.model.destination import Destination
 from jido.model.map import Map
 from jido.transports.base import Transport
+from jido.words import tr
 
 
 class Cluster:
@@ -77,10 +78,13 @@ class Cluster:
             fact = self.saved_map.scheduling.engine
             if not fact.value:
                 raise SchedulerMissing(
-                    f"no scheduler is known on {self.name}",
-                    cause=fact.why or "the probe found none",
-                    hint=f"probe it again (`jido probe {self.name}`), or use jido's own queue there: "
-                    f"`jido add {self.name} ... --engine process`",
+                    tr("no scheduler is known on {name}", name=self.name),
+                    cause=fact.why or tr("the probe found none"),
+                    hint=tr(
+                        "probe it again (`jido probe {name}`), or use jido's own queue there: `jido add {name} "
+                        "... --engine process`",
+                        name=self.name,
+                    ),
                 )
             name = fact.value
         return self.engine_named(name)

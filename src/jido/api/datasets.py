@@ -26,6 +26,7 @@ from jido.transfer.datasets.staging import Disk
 from jido.transfer.datasets.upload import Added, upload
 from jido.transfer.progress import Progress, silent
 from jido.transports.base import ask
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.jobs.runs import Run
@@ -91,20 +92,20 @@ def source_of(text: str, name: str = "") -> tuple[str, Source]:
         there = True
     else:
         hint = f"what lies on a cluster is written CLUSTER:{rest or '/path'}"
-        raise NotFound(f"there is no {text!r} here", hint=hint)
+        raise NotFound(tr("there is no {text!r} here", text=text), hint=hint)
     if there:
         path = path.rstrip("/") or "/"
         try:
             path.encode()
         except UnicodeEncodeError:
-            raise InputError(f"{path!r} is not UTF-8", hint="give it such a name there") from None
+            raise InputError(tr("{path!r} is not UTF-8", path=path), hint=tr("give it such a name there")) from None
     last = path.rstrip("/").rpartition("/")[2]
     wanted = name or folder_name(without_ending(last))
     if wanted != folder_name(wanted) or wanted.startswith("."):
         raise InputError(
-            f"{wanted!r} cannot be a dataset's name",
-            cause="jobs find it as a folder of that name",
-            hint=f"use letters, digits and ._-: --name {folder_name(wanted)}",
+            tr("{wanted!r} cannot be a dataset's name", wanted=wanted),
+            cause=tr("jobs find it as a folder of that name"),
+            hint=tr("use letters, digits and ._-: --name {folder_name}", folder_name=folder_name(wanted)),
         )
     return named, Source(path, there, wanted)
 
@@ -135,9 +136,9 @@ def add(cluster: Cluster, source: Source, *, compress: str = "auto", progress: P
     seen = ask(cluster.transport, catalogue.look(source.path))
     if seen is None:
         raise NotFound(
-            f"there is no {source.path} on {cluster.name}",
-            cause="" if Path(source.path).is_absolute() else "it is not on this machine either",
-            hint=f"jido show {cluster.name} names its disks",
+            tr("there is no {path} on {name}", path=source.path, name=cluster.name),
+            cause="" if Path(source.path).is_absolute() else tr("it is not on this machine either"),
+            hint=tr("jido show {name} names its disks", name=cluster.name),
         )
     packing = packing_of(source.path) if seen.kind == "file" else ""
     added = time.time()
@@ -219,7 +220,9 @@ def node_of(cluster: Cluster, name: str) -> str:
     if len(ending) == 1:
         return ending[0]
     ends = [one.rpartition("-")[2] for one in known]
-    raise NotFound(f"{cluster.name} has no node {name!r}", hint=nearest(name, [*known, *ends]))
+    raise NotFound(
+        tr("{name} has no node {node!r}", name=cluster.name, node=name), hint=nearest(name, [*known, *ends])
+    )
 
 
 def stage(cluster: Cluster, name: str, node: str = "", *, say: Say = lambda text: None, **wanted: Any) -> Run:

@@ -17,6 +17,7 @@ from jido.config import jsonc, places
 from jido.errors import InputError, NotFound, Refused
 from jido.model.destination import Destination
 from jido.transports.ssh_config import resolve
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.config.project import Project
@@ -52,9 +53,11 @@ def program() -> str:
     found = next((path for one in PROGRAMS if (path := shutil.which(one))), None)
     if found is None:
         raise NotFound(
-            f"VS Code is not on the PATH (looked for {', '.join(PROGRAMS)})",
-            hint="install it and its extension Remote - SSH; on macOS its command palette has 'Shell Command: Install"
-            " code command in PATH'. --dry-run shows what would be executed",
+            tr("VS Code is not on the PATH (looked for {PROGRAMS})", PROGRAMS=", ".join(PROGRAMS)),
+            hint=tr(
+                "install it and its extension Remote - SSH; on macOS its command palette has 'Shell "
+                "Command: Install code command in PATH'. --dry-run shows what would be executed"
+            ),
         )
     return found
 
@@ -73,9 +76,14 @@ def opening(cluster: Cluster, project: Project, *, folder: str = "") -> Opening:
     """
     to = cluster.destination
     if to.is_local:
-        raise Refused(f"{cluster.name} is this machine", hint="open the folder as any other: code .")
+        raise Refused(
+            tr("{name} is this machine", name=cluster.name), hint=tr("open the folder as any other: code .")
+        )
     if folder and not folder.startswith("/"):
-        raise InputError(f"{folder!r} is not an absolute folder on {cluster.name}", hint="e.g. --folder /data/you")
+        raise InputError(
+            tr("{folder!r} is not an absolute folder on {name}", folder=folder, name=cluster.name),
+            hint=tr("e.g. --folder /data/you"),
+        )
     where = folder or projects.workspace(cluster, project).role("code")
     host, block = _block(cluster.name, to)
     # A URI, since `--remote HOST PATH` guesses from the path's name whether it is a file or a folder.

@@ -16,6 +16,7 @@ from jido.jobs.environment_store import Kept
 from jido.layout import memory
 from jido.model.workspace import Workspace
 from jido.transports.base import ask
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.config.project import Project
@@ -66,15 +67,19 @@ def choose(found: Sequence[Kept], names: Sequence[str]) -> list[Kept]:
     for name in names:
         fitting = [one for one in found if one.digest.startswith(name)]
         if len({one.digest for one in fitting}) != 1:
-            what = f"{len(fitting)} environments begin with {name!r}" if fitting else f"no environment is {name!r}"
-            raise NotFound(what, hint=nearest(name, [one.digest for one in found]) or "`jido env ls` lists them")
+            what = (
+                tr("{count} environments begin with {name!r}", count=len(fitting), name=name)
+                if fitting
+                else tr("no environment is {name!r}", name=name)
+            )
+            raise NotFound(what, hint=nearest(name, [one.digest for one in found]) or tr("`jido env ls` lists them"))
         chosen |= {one.folder: one for one in fitting}
     for one in chosen.values():
         if one.live:
             raise Refused(
-                f"{one.digest} is needed by {', '.join(one.live)}",
-                cause="these runs have not ended",
-                hint="wait for them, or cancel them: jido ps",
+                tr("{digest} is needed by {live}", digest=one.digest, live=", ".join(one.live)),
+                cause=tr("these runs have not ended"),
+                hint=tr("wait for them, or cancel them: jido ps"),
             )
     return list(chosen.values())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jido.config import requirements
 from jido.errors import InputError, Refused
 from jido.jobs.environments import Environment, digest_of
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.config.project import EnvTable, Project
@@ -55,8 +56,8 @@ def _image(project: Project, code: str) -> Environment:
         return Environment("image", digest_of([b"image", image.encode()]), image, source=image)
     if not image.startswith("/") and not (project.folder / image).exists():
         raise InputError(
-            f"the image {image} is not in the project",
-            hint="give its address (docker://...), its whole path on the cluster, or a file of the project",
+            tr("the image {image} is not in the project", image=image),
+            hint=tr("give its address (docker://...), its whole path on the cluster, or a file of the project"),
         )
     path = image if image.startswith("/") else f"{code}/{image}"
     return Environment("image", digest_of([b"image", image.encode()]), image, path)
@@ -77,10 +78,12 @@ def resolve(env: EnvTable, map_: Map | None) -> tuple[str, ...]:
     if not tools or not seen or env.modules or any(tool in (row or {}) for row in seen for tool in tools):
         return ()
     if env.kind == "conda":
-        return ("no conda, mamba or micromamba was seen on the compute nodes; one in your home is found by the job",)
+        return (
+            tr("no conda, mamba or micromamba was seen on the compute nodes; one in your home is found by the job"),
+        )
     assert map_ is not None
     raise Refused(
-        f"{map_.name} has nothing that executes container images",
-        cause=f"neither {' nor '.join(tools)} was found on the compute nodes that were looked into",
-        hint='if a module has it: modules = ["apptainer"] under [env] in jido.toml; else use requirements',
+        tr("{name} has nothing that executes container images", name=map_.name),
+        cause=tr("neither {tools} was found on the compute nodes that were looked into", tools=" nor ".join(tools)),
+        hint=tr('if a module has it: modules = ["apptainer"] under [env] in jido.toml; else use requirements'),
     )

@@ -15,8 +15,9 @@ from jido.errors import JidoError
 from jido.model.job import JobSpec, Sighting, State, Submission
 from jido.probe.inside import send
 from jido.probe.inside.choose import Aim
-from jido.probe.inside.send import Errand, Session
+from jido.probe.inside.send import Brought, Errand, Session
 from jido.transports.base import Transport, ask
+from jido.words import tr
 
 # The folder may show a job's answer a moment after the scheduler shows its end.
 _GRACE = 5.0
@@ -115,7 +116,8 @@ def hand_over(
         remember(name, session)
         trying = [errands[key] for key in open_]
         transport.run(send.place(session, trying, engine)).check(
-            f"placing the looks in {session.folder}", hint=f"is there room? jido show {name}"
+            tr("placing the looks in {folder}", folder=session.folder),
+            hint=tr("is there room? jido show {name}", name=name),
         )
         said = ask(transport, send.submit(session, trying, engine))
         for key in open_:
@@ -215,3 +217,25 @@ def _sightings(
     wanted = {errand.key for errand in errands}
     said = ask(transport, engine.status([job for job, key in known.items() if key in wanted]))
     return session, {known[job]: seen for job, seen in said.items() if job in known}
+
+
+def why(seen: Sighting | None, what: Brought, session: Session, errand: Errand, engine: Engine) -> tuple[str, str]:
+    """Whether a job that brought nothing waits or failed, and why."""
+    where = f" in {errand.spec.resources.partition}" if errand.spec.resources.partition else ""
+    job = f"job {errand.job}" if errand.job else "its job"
+    if what.output:
+        return "failed", f"{job} left an answer that cannot be read"
+    if seen is not None and seen.state in WAITS:
+        meaning, own = engine.meaning(seen.reason), seen.reason.strip("() ")
+        return "waiting", ": ".join(
+            filter(None, (f"{job} waits{where}", own, meaning.short["en"] if meaning else ""))
+        )
+    if seen is not None and not seen.state.ended and seen.state is not State.UNKNOWN:
+        return "waiting", f"{job} is {seen.state.value}{where}"
+    said = what.said.splitlines()[-1] if what.said else ""
+    state = f"{job} is {seen.state.value}" if seen is not None else f"no scheduler knows {job} any more"
+    if seen is not None and seen.state is State.CANCELLED and not said:
+        return "failed", f"{state} before it brought anything"
+    return "failed", f"{state} and left nothing in {session.folder}" + (
+        f": {said}" if said else "; does the node see that folder?"
+    )

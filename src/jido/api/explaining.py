@@ -14,6 +14,7 @@ from jido.explain.page import Page
 from jido.explain.speech import Speech, language
 from jido.model.document import map_from_json, map_from_yaml
 from jido.model.map import Map
+from jido.words import tr
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ def source(name: str) -> Source:
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise NotFound(f"the map file {name} cannot be read", cause=str(error)) from error
+            raise NotFound(tr("the map file {name} cannot be read", name=name), cause=str(error)) from error
         is_json = file.suffix == ".json"
         return Source(map_from_json(text.encode(), name) if is_json else map_from_yaml(text, name), "file")
     from jido.twins.maps import built_in, built_in_names
@@ -55,8 +56,10 @@ def source(name: str) -> Source:
     if name in built_in_names():
         return Source(built_in(name), "built-in")
     if name in named:
-        raise NotFound(f"there is no map of {name} yet", hint=f"jido probe {name}")
-    raise NotFound(f"no cluster and no map is called {name!r}", hint=nearest(name, {*named, *built_in_names()}))
+        raise NotFound(tr("there is no map of {name} yet", name=name), hint=f"jido probe {name}")
+    raise NotFound(
+        tr("no cluster and no map is called {name!r}", name=name), hint=nearest(name, {*named, *built_in_names()})
+    )
 
 
 def storage_kinds(map_: Map) -> dict[str, str]:
@@ -109,7 +112,7 @@ def explain(what: str = "", *, on: str = "", lang: str = "") -> Explained:
         key = terms.term_key(what)
     except NotFound as error:
         close = nearest(what, [*_names(), *(name for name in _term_names())])
-        raise NotFound(f"nothing here is called {what!r}", hint=close) from error
+        raise NotFound(tr("nothing here is called {what!r}", what=what), hint=close) from error
     here = _here(on)
     return Explained(terms.explain_term(key, here.map if here else None, speech), here.origin if here else "")
 
@@ -142,7 +145,7 @@ def _only() -> str:
     names = [name for name in clusters.read() if name != "local"]
     if len(names) == 1:
         return names[0]
-    raise InputError("on which cluster?", hint=f"--on CLUSTER; {nearest('', _names())}")
+    raise InputError(tr("on which cluster?"), hint=f"--on CLUSTER; {nearest('', _names())}")
 
 
 def _here(on: str) -> Source | None:

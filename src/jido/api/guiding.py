@@ -21,7 +21,7 @@ from jido.config.project import Project, find
 from jido.errors import InputError, JidoError, NotFound, Refused
 from jido.explain.guide import There, guide
 from jido.explain.speech import Speech, language
-from jido.words import LANGUAGES
+from jido.words import LANGUAGES, tr
 
 Which = Literal["agents", "cursor"]
 # Relative to the project's folder.
@@ -81,7 +81,10 @@ def write(names: Sequence[str] = (), *, only: Which | None = None, lang: str = "
     """
     project = find(Path.cwd())
     if project.file is None and project.folder in (Path.home(), Path("/")):
-        raise Refused(f"{project.folder} as a whole cannot be a project", hint="go to the project's folder first")
+        raise Refused(
+            tr("{folder} as a whole cannot be a project", folder=project.folder),
+            hint=tr("go to the project's folder first"),
+        )
     chosen, left_out = _clusters(project, names)
     rows: list[tuple[Path, bytes | None, bytes, Written]] = []
     # All are read before the first is written: where one cannot be, nothing has happened.
@@ -130,8 +133,8 @@ def _clusters(project: Project, names: Sequence[str]) -> tuple[list[str], dict[s
         if len(named) != 1:
             choice = f"jido guide {shlex.quote(named[0])}" if named else "jido add NAME USER@HOST; jido probe NAME"
             raise InputError(
-                "it is not said for which cluster",
-                hint=f"{choice}; or write cluster = ... under [project] in jido.toml",
+                tr("it is not said for which cluster"),
+                hint=tr("{choice}; or write cluster = ... under [project] in jido.toml", choice=choice),
             )
     left_out: dict[str, str] = {}
     for name in named:

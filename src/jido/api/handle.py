@@ -14,6 +14,7 @@ from jido.api.job import Job
 from jido.errors import InputError
 from jido.jobs.runs import Run
 from jido.model.map import Map
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.calls import Call, Executor
@@ -129,7 +130,10 @@ class Connection(Cluster):
 
         found = jobs.ledger().find(str(run))
         if found.cluster != self.name:
-            raise InputError(f"run {found.number} is on {found.cluster}", hint=f"jido.connect({found.cluster!r})")
+            raise InputError(
+                tr("run {number} is on {cluster}", number=found.number, cluster=found.cluster),
+                hint=tr("jido.connect({cluster!r})", cluster=found.cluster),
+            )
         return Sweep(found) if found.spec.sweep else Job(found)
 
     def submit_all(self, argvs: Iterable[Sequence[str]], *, project: str | Path = ".", **wanted: Any) -> list[Job]:

@@ -20,6 +20,7 @@ from jido.errors import InputError, JidoError, Refused
 from jido.jobs.runs import Run
 from jido.model.command import Command
 from jido.model.map import Scheduling
+from jido.words import known, tr
 
 if TYPE_CHECKING:
     from jido.config.project import Project
@@ -66,7 +67,11 @@ def shell(cluster: Cluster, project: Project, spec: JobSpec, argv: tuple[str, ..
     map_ = cluster.map_if_any
     can = engine.capabilities(map_.scheduling if map_ else Scheduling()).interactive
     if not can.can:
-        raise Refused(f"{cluster.name} gives no shells of its own", cause=can.why_not, hint="ssh there: jido ls")
+        raise Refused(
+            tr("{name} gives no shells of its own", name=cluster.name),
+            cause=can.why_not,
+            hint=tr("ssh there: jido ls"),
+        )
     if spec.resources.time is None:
         spec = msgspec.structs.replace(spec, resources=msgspec.structs.replace(spec.resources, time=_AN_HOUR))
     spec = msgspec.structs.replace(spec, argv=argv)
@@ -97,7 +102,9 @@ def run(cluster: Cluster, opened: Shell) -> int:
         InputError: It takes a terminal and there is none.
     """
     if opened.terminal and not sys.stdin.isatty():
-        raise InputError("a shell needs a terminal", hint="give it a command instead: jido shell -- nvidia-smi")
+        raise InputError(
+            tr("a shell needs a terminal"), hint=tr("give it a command instead: jido shell -- nvidia-smi")
+        )
     if opened.terminal:
         return cluster.transport.interactive(opened.command)
     reply = cluster.transport.run(opened.command)
@@ -145,5 +152,5 @@ def keep_open(opened: Tunnel, now: Run, say: Callable[[str], None]) -> None:
             except JidoError:
                 continue
             if now.state.ended:
-                say(f"run {now.number} has ended ({now.state.value}); closed")
+                say(tr("run {number} has ended ({state}); closed", number=now.number, state=known(now.state.value)))
                 return

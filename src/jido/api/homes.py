@@ -14,6 +14,7 @@ from jido.layout import home as homes
 from jido.layout.home import Held, Home
 from jido.model.bundle import bundle
 from jido.transports.base import Transport
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.config.project import Project
@@ -65,7 +66,7 @@ def plan(cluster: Cluster, project: Project, names: Sequence[str] = ()) -> Tidyi
     """
     seen = look(cluster.transport)
     if seen is None:
-        what = f"your home on {cluster.name} could not be looked at"
+        what = tr("your home on {name} could not be looked at", name=cluster.name)
         raise StateUnknown(what, hint=f"jido doctor {cluster.name}", transient=True)
     wanted = [homes.named(name, seen.folder) for name in names]
     if others := tuple(name for name in wanted if name not in homes.KNOWN):
@@ -73,7 +74,10 @@ def plan(cluster: Cluster, project: Project, names: Sequence[str] = ()) -> Tidyi
     held = {one.path: one for one in seen.held}
     for name in wanted:
         if name not in held:
-            raise NotFound(f"{name} is no folder in {seen.folder}", hint="its path counts from your home")
+            raise NotFound(
+                tr("{name} is no folder in {folder}", name=name, folder=seen.folder),
+                hint=tr("its path counts from your home"),
+            )
     able = [one for one in seen.held if one.state != "moved"]
     chosen = (
         [one for one in able if one.path in wanted]
@@ -85,7 +89,7 @@ def plan(cluster: Cluster, project: Project, names: Sequence[str] = ()) -> Tidyi
     except Refused as error:
         store, why = "", error.what
     if store.startswith(seen.folder.rstrip("/") + "/"):
-        store, why = "", "no other folder of yours is known there than your home"
+        store, why = "", tr("no other folder of yours is known there than your home")
     return Tidying(seen, store, why, tuple(chosen))
 
 
@@ -99,9 +103,9 @@ def apply(cluster: Cluster, planned: Tidying, say: Callable[[str], None] = lambd
     """
     if not planned.store:
         raise Refused(
-            "there is no place to move it to",
+            tr("there is no place to move it to"),
             cause=planned.why_not,
-            hint=f"say where: jido init --on {cluster.name} --work DIR",
+            hint=tr("say where: jido init --on {name} --work DIR", name=cluster.name),
         )
     for one in planned.chosen:
         question = homes.move(planned.home.folder, one.path, planned.store)

@@ -13,7 +13,7 @@ from jido.api.cluster import Cluster
 from jido.config import maps
 from jido.engines.base import Engine
 from jido.errors import InputError, NotFound, Refused, TransportError
-from jido.model.job import JobSpec, Sighting, State
+from jido.model.job import JobSpec
 from jido.model.map import Map
 from jido.model.nodeset import fold
 from jido.model.seen import NodeSeen
@@ -24,6 +24,7 @@ from jido.probe.inside.merge import merged
 from jido.probe.inside.read import Inside, inside, unseen
 from jido.probe.inside.send import Brought, Errand, Session
 from jido.transports.base import ask
+from jido.words import plural, tr
 
 Say = Callable[[str], None]
 
@@ -112,13 +113,20 @@ def look(name: str, wish: Wish, say: Say = lambda text: None) -> Looked:
         errands.end(name, cluster.transport, cluster.engine_named(old.engine), old)
     aims = choose.aims(map_, every=wish.every)
     if not aims:
-        raise Refused(f"the map of {name} knows no compute node", hint=f"jido show {name}")
+        raise Refused(tr("the map of {name} knows no compute node", name=name), hint=f"jido show {name}")
     bases = _bases(map_)
     done = _round(name, cluster, map_, aims, wish, bases[0], before, clock, say)
     lost = {outcome.node for outcome in done.outcomes if outcome.state == "failed"}
     if lost and len(bases) > 1:
         # The likeliest reason is that these nodes do not see the folder that the jobs were sent from.
-        say(f"{bases[0]} brought no answer from {fold(lost)}; trying once more from {bases[1]}")
+        say(
+            tr(
+                "{base} brought no answer from {nodes}; trying once more from {other}",
+                base=bases[0],
+                nodes=fold(lost),
+                other=bases[1],
+            )
+        )
         again = [aim for aim in aims if aim.node in lost]
         second = _round(name, cluster, map_, again, wish, bases[1], before, clock, say)
         kept = tuple(outcome for outcome in done.outcomes if outcome.node not in lost)
@@ -152,7 +160,11 @@ def _round(
     if session.errands:
         where = sorted({errand.spec.resources.partition or name for errand in session.errands})
         count = len(session.errands)
-        say(f"{count} job{'s' if count > 1 else ''} of 1 CPU sent to {', '.join(where)}")
+        say(
+            plural(
+                count, "{n} job of 1 CPU sent to {where}", "{n} jobs of 1 CPU sent to {where}", where=", ".join(where)
+            )
+        )
     outcomes = {
         key: Outcome(aim.kind, aim.node, "not sent", why=_no_way(aim, specs, refused.get(key, "")))
         for key, (aim, specs) in ways.items()
@@ -172,14 +184,16 @@ def resume(name: str, patience: float = 0.0, say: Say = lambda text: None) -> Lo
     cluster = Cluster(name)
     open_ = errands.sessions(name)
     if not open_:
-        raise NotFound(f"no look at the compute nodes of {name} is waiting", hint=f"jido probe {name} --compute")
+        raise NotFound(
+            tr("no look at the compute nodes of {name} is waiting", name=name), hint=f"jido probe {name} --compute"
+        )
     done: list[Looked] = []
     before = maps.need(name)
     for session in open_:
         engine = cluster.engine_named(session.engine)
         if session.asked != tuple(part.name for part in session.program().parts):
             errands.end(name, cluster.transport, engine, session)
-            say("a look that another version of jido sent was taken back; look again")
+            say(tr("a look that another version of jido sent was taken back; look again"))
             continue
         pointless = _pointless(maps.need(name), session)
         errands.cancel(cluster.transport, engine, pointless)
@@ -228,7 +242,10 @@ def _check(reach: Iterable[str]) -> None:
     for address in reach:
         host, _, port = address.rpartition(":")
         if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise InputError(f"{address!r} is no address to reach", hint="HOST:PORT, e.g. www.example.org:443")
+            raise InputError(
+                tr("{address!r} is no address to reach", address=address),
+                hint=tr("HOST:PORT, e.g. www.example.org:443"),
+            )
 
 
 def _session(map_: Map, engine: Engine, wish: Wish, base: str) -> Session:
@@ -265,8 +282,8 @@ def _bases(map_: Map) -> list[str]:
     bases = [str(row.mine.value) for row in fitting[:1]] + home[:1]
     if not bases:
         raise Refused(
-            f"no folder of yours is known on {map_.name} from which jobs could be sent",
-            hint=f"jido show {map_.name} --facts says what was looked at",
+            tr("no folder of yours is known on {name} from which jobs could be sent", name=map_.name),
+            hint=tr("jido show {name} --facts says what was looked at", name=map_.name),
         )
     return bases
 
@@ -329,7 +346,7 @@ def _finish(
                 errand.kind, errand.node, "seen", partition, errand.job, "", what.cost, seen.measured.why_not
             )
             continue
-        state, why = _why(ended.get(key), what, session, errand, engine)
+        state, why = errands.why(ended.get(key), what, session, errand, engine)
         settle = f"jido probe {name} --compute" + (" --resume" if state == "waiting" else "")
         blanks.append(unseen(errand.node, why, settle, time.time()))
         outcomes[key] = Outcome(errand.kind, errand.node, state, partition, errand.job, why, what.cost)
@@ -340,7 +357,7 @@ def _finish(
     ]
     bare = maps.as_seen(name)
     if bare is None:
-        raise NotFound(f"there is no map of {name} any more", hint=f"jido probe {name}")
+        raise NotFound(tr("there is no map of {name} any more", name=name), hint=f"jido probe {name}")
     file = maps.save(name, merged(bare, looks, blanks))
     map_ = maps.need(name)
     session = errands.settled(session, {key for key, outcome in outcomes.items() if outcome.state != "waiting"})
@@ -372,28 +389,6 @@ def _read(name: str, session: Session, errand: Errand, what: Brought) -> Inside 
         reach=session.reach,
         cluster=name,
         asked=session.paths,
-    )
-
-
-def _why(seen: Sighting | None, what: Brought, session: Session, errand: Errand, engine: Engine) -> tuple[str, str]:
-    """Whether a job that brought nothing waits or failed, and why."""
-    where = f" in {errand.spec.resources.partition}" if errand.spec.resources.partition else ""
-    job = f"job {errand.job}" if errand.job else "its job"
-    if what.output:
-        return "failed", f"{job} left an answer that cannot be read"
-    if seen is not None and seen.state in errands.WAITS:
-        meaning, own = engine.meaning(seen.reason), seen.reason.strip("() ")
-        return "waiting", ": ".join(
-            filter(None, (f"{job} waits{where}", own, meaning.short["en"] if meaning else ""))
-        )
-    if seen is not None and not seen.state.ended and seen.state is not State.UNKNOWN:
-        return "waiting", f"{job} is {seen.state.value}{where}"
-    said = what.said.splitlines()[-1] if what.said else ""
-    state = f"{job} is {seen.state.value}" if seen is not None else f"no scheduler knows {job} any more"
-    if seen is not None and seen.state is State.CANCELLED and not said:
-        return "failed", f"{state} before it brought anything"
-    return "failed", f"{state} and left nothing in {session.folder}" + (
-        f": {said}" if said else "; does the node see that folder?"
     )
 
 

@@ -9,6 +9,7 @@ from jido.api import jobs
 from jido.errors import JobFailed
 from jido.jobs.runs import Event, Run
 from jido.model.job import State
+from jido.words import known, tr
 
 if TYPE_CHECKING:
     from jido.api.why import Answer
@@ -81,9 +82,16 @@ class Job:
             raise TimeoutError(f"run {self.run.number} has not ended within {timeout:g} s; it goes on")
         if check and not self.ok:
             raise JobFailed(
-                f"run {self.run.number} ({self.run.title}) is {self.run.state.value}",
+                tr(
+                    "run {number} ({title}) is {state}",
+                    number=self.run.number,
+                    title=self.run.title,
+                    state=known(self.run.state.value),
+                ),
                 cause=self.run.reason,
-                hint=f"its output: jido logs {self.run.number}; all that happened: jido story {self.run.number}",
+                hint=tr(
+                    "its output: jido logs {number}; all that happened: jido story {number}", number=self.run.number
+                ),
             )
         return self
 

@@ -18,6 +18,7 @@ from jido.jobs.status import look
 from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
 from jido.transports.base import ask
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.config.project import Project
@@ -70,7 +71,7 @@ def select(selectors: Sequence[str], default: str = "last") -> list[Run]:
 
     found = chosen(ledger(), selectors or (default,))
     if not found:
-        raise NotFound(f"no run is {' '.join(selectors)}", hint="`jido ps -a` lists them")
+        raise NotFound(tr("no run is {selectors}", selectors=" ".join(selectors)), hint=tr("`jido ps -a` lists them"))
     return found
 
 
@@ -89,8 +90,8 @@ def where(project: Project, job: str | None = None, named: str = "") -> Cluster:
         if len(others) != 1:
             choice = " or --on ".join([*others[:5], "local"])
             raise InputError(
-                "it is not said on which cluster",
-                hint=f"--on {choice}; or write cluster = ... under [project] in jido.toml",
+                tr("it is not said on which cluster"),
+                hint=tr("--on {choice}; or write cluster = ... under [project] in jido.toml", choice=choice),
             )
         name = others[0]
     clusters.get(name)
@@ -236,7 +237,7 @@ def _submit(
             # Somebody else changed code/ on the cluster since the last push: bring all of it there again, once.
             if error.code != STALE or attempt == "whole":
                 raise
-            say("the code on the cluster is not what was pushed last; pushing it again")
+            say(tr("the code on the cluster is not what was pushed last; pushing it again"))
     raise AssertionError
 
 
@@ -356,8 +357,11 @@ def log(run: Run, *, last: int | None = None, most: int | None = None) -> bytes:
     cluster = Cluster(run.cluster)
     reply = cluster.transport.run(Command(argv, timeout=300))
     return reply.check(
-        f"reading the log of run {run.number}",
-        hint=f"it has none before it begins; how it stands: jido ps; what happened: jido story {run.number}",
+        tr("reading the log of run {number}", number=run.number),
+        hint=tr(
+            "it has none before it begins; how it stands: jido ps; what happened: jido story {number}",
+            number=run.number,
+        ),
     ).stdout
 
 

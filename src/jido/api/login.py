@@ -11,6 +11,7 @@ from jido.errors import InputError
 from jido.transports import ssh_config
 from jido.transports.openssh import OpenSSH
 from jido.transports.openssh_words import PERSIST
+from jido.words import tr
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
@@ -84,8 +85,11 @@ def install_key(name: str, public: Path) -> bool:
     cluster = Cluster(name)
     line = public.read_text("utf-8").strip()
     if "\n" in line or len(line.split()) < 2 or "PRIVATE" in line:
-        raise InputError(f"{public} is not a public key", hint="it is one line: type, key, comment")
+        raise InputError(
+            tr("{public} is not a public key", public=public), hint=tr("it is one line: type, key, comment")
+        )
     cluster.transport.run(ssh_config.install_key(line)).check(
-        f"adding the key to {name}", hint=f"by hand: ssh-copy-id -i {public} {cluster.destination}"
+        tr("adding the key to {name}", name=name),
+        hint=tr("by hand: ssh-copy-id -i {public} {destination}", public=public, destination=cluster.destination),
     )
     return ssh_config.accepts_key(cluster.destination)

@@ -14,6 +14,7 @@ from jido.errors import InputError, NotFound, Refused, nearest
 from jido.model.destination import Destination
 from jido.transports.openssh import OpenSSH
 from jido.transports.ssh_config import Resolved, resolve
+from jido.words import tr
 
 _ADDRESS = re.compile(
     r"(?:(?P<user>[^@:/\s][^:/\s]*)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@:/\s\[\]]+)(?::(?P<port>\d+))?"
@@ -76,14 +77,17 @@ def address(text: str) -> Destination:
     user = (match["user"] or "") if match else ""
     if not match or not _HOST.fullmatch(host) or (user and not _USER.fullmatch(user)):
         raise InputError(
-            f"{text!r} is not an address", hint="write USER@HOST, ssh://USER@HOST:PORT or an alias of ~/.ssh/config"
+            tr("{text!r} is not an address", text=text),
+            hint=tr("write USER@HOST, ssh://USER@HOST:PORT or an alias of ~/.ssh/config"),
         )
     return Destination(host=host, user=user, port=_port(int(match["port"])) if match["port"] else None)
 
 
 def _port(number: int) -> int:
     if not 0 < number < 65536:
-        raise InputError(f"{number} is not a port", hint="ports are 1 to 65535; ssh's own is 22")
+        raise InputError(
+            tr("{number} is not a port", number=number), hint=tr("ports are 1 to 65535; ssh's own is 22")
+        )
     return number
 
 
@@ -116,17 +120,25 @@ def add(
     """
     to = address(where)
     if port is not None and to.port not in (None, port):
-        raise InputError(f"two ports: {to.port} in the address and {port} by -p", hint="name one of them")
+        raise InputError(
+            tr("two ports: {port} in the address and {option} by -p", port=to.port, option=port),
+            hint=tr("name one of them"),
+        )
     if jump and not all(_jump(hop) for hop in jump.split(",")):
         raise InputError(
-            f"{jump!r} is not a jump host", hint="write USER@HOST or USER@HOST:PORT, several with commas"
+            tr("{jump!r} is not a jump host", jump=jump),
+            hint=tr("write USER@HOST or USER@HOST:PORT, several with commas"),
         )
     if identity and not Path(identity).expanduser().is_file():
-        raise InputError(f"there is no key {identity}", hint="-i takes the path of a private key")
+        raise InputError(
+            tr("there is no key {identity}", identity=identity), hint=tr("-i takes the path of a private key")
+        )
     if engine and engine not in registry.names("engine"):
-        raise NotFound(f"no engine is called {engine!r}", hint=nearest(engine, registry.names("engine")))
+        raise NotFound(
+            tr("no engine is called {engine!r}", engine=engine), hint=nearest(engine, registry.names("engine"))
+        )
     if work and (not work.startswith("/") or "\0" in work):
-        raise InputError(f"{work!r} is not an absolute folder", hint="e.g. --work /data/u123")
+        raise InputError(tr("{work!r} is not an absolute folder", work=work), hint=tr("e.g. --work /data/u123"))
     to = Destination(
         host=to.host,
         user=to.user,
@@ -139,7 +151,8 @@ def add(
     old = clusters.read().get(name)
     if old is not None and old.twin:
         raise Refused(
-            f"{name} is a twin on this machine", hint=f"choose another name, or `jido twin down {name}` first"
+            tr("{name} is a twin on this machine", name=name),
+            hint=tr("choose another name, or `jido twin down {name}` first", name=name),
         )
     resolved = resolve(to)
     changes = _changes(old, to) if old else ()
@@ -200,9 +213,12 @@ def remove(name: str, *, dry_run: bool = False) -> Removed:
     """
     to = clusters.get(name)
     if to.is_local:
-        raise Refused("'local' is this machine and always there")
+        raise Refused(tr("'local' is this machine and always there"))
     if to.twin:
-        raise Refused(f"{name} is a twin on this machine", hint=f"`jido twin down {name}` ends it and its name")
+        raise Refused(
+            tr("{name} is a twin on this machine", name=name),
+            hint=tr("`jido twin down {name}` ends it and its name", name=name),
+        )
     gone = Removed(str(to), len(maps.versions(name)), len(notes.read(name)))
     if not dry_run:
         OpenSSH(to, places.runtime(), name).close()
@@ -226,4 +242,6 @@ def the_one(name: str | None) -> str:
     others = [other for other in known if other != "local"]
     if len(others) == 1:
         return others[0]
-    raise InputError("which cluster?", hint=nearest("", known) + "; `jido add NAME USER@HOST` names one")
+    raise InputError(
+        tr("which cluster?"), hint=tr("{nearest}; `jido add NAME USER@HOST` names one", nearest=nearest("", known))
+    )

@@ -21,12 +21,13 @@ from jido.errors import JobFailed, StateUnknown
 from jido.jobs.runs import Run
 from jido.model.command import Command
 from jido.model.job import JobSpec
+from jido.words import known, mark, tr
 
 _FOLDER = "jupyter"
 _LOOK_EVERY = 1.0
 _FIRST_PORT = 8900
 _MISSING = 127
-_ADD_IT = "put jupyterlab into requirements.txt and name that file under [env] in jido.toml"
+_ADD_IT = mark("put jupyterlab into requirements.txt and name that file under [env] in jido.toml")
 
 # $1 the address to listen on (empty: the node's), $2 the port to try first. Jupyter takes the next free one where
 # that is taken, and writes which it took. It prints a token of its own into its log, but not one that it was given.
@@ -106,16 +107,35 @@ def answers(run: Run, *, say: Callable[[str], None] = lambda text: None, patienc
             asked = time.monotonic()
             if run.state.ended:
                 raise JobFailed(
-                    f"run {run.number} ended before Jupyter answered ({run.state.value})",
+                    tr(
+                        "run {number} ended before Jupyter answered ({state})",
+                        number=run.number,
+                        state=known(run.state.value),
+                    ),
                     cause=_last_words(run),
-                    hint=_ADD_IT if run.code == _MISSING else f"jido logs {run.number}; jido story {run.number}",
+                    hint=known(_ADD_IT)
+                    if run.code == _MISSING
+                    else tr("jido logs {number}; jido story {number}", number=run.number),
                 )
             if run.state is not before:
-                say(f"run {run.number} is {run.state.value}" + (f" on {run.nodes}" if run.nodes else ""))
+                say(
+                    tr(
+                        "run {number} is {state}{where}",
+                        number=run.number,
+                        state=known(run.state.value),
+                        where=tr(" on {nodes}", nodes=run.nodes) if run.nodes else "",
+                    )
+                )
         if patience is not None and time.monotonic() - began > patience:
             raise StateUnknown(
-                f"Jupyter of run {run.number} has not answered within {patience:g} s",
-                hint=f"how it stands: jido logs {run.number}; open it later: jido notebook {run.number}",
+                tr(
+                    "Jupyter of run {number} has not answered within {patience:g} s",
+                    number=run.number,
+                    patience=patience,
+                ),
+                hint=tr(
+                    "how it stands: jido logs {number}; open it later: jido notebook {number}", number=run.number
+                ),
                 transient=True,
             )
         time.sleep(_LOOK_EVERY)

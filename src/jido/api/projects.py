@@ -19,6 +19,7 @@ from jido.model.units import human_size
 from jido.model.workspace import Workspace
 from jido.transfer.progress import Progress, silent
 from jido.transports.base import ask
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.jobs.runs import Run
@@ -58,9 +59,9 @@ def init_plan(project: Project, cluster: Cluster | None, *, work: str = "") -> I
     written = (table.work if table else "") or project.layout.work
     if work and written and work != written:
         raise ConfigError(
-            f"--work {work} is not what the file says: work = {written!r}",
+            tr("--work {work} is not what the file says: work = {written!r}", work=work, written=written),
             file=str(project.file or ""),
-            hint="change it there, since every later command goes by the file",
+            hint=tr("change it there, since every later command goes by the file"),
         )
     layout = _plan(cluster, project, work) if cluster else None
     return InitPlan(project.name, layout, making.missing_here(project))
@@ -140,18 +141,18 @@ def push(
 
     if project.folder.resolve() in (Path.home().resolve(), Path("/")):
         raise InputError(
-            f"{project.folder} is not a project's folder",
-            cause="all of it would be carried to the cluster",
-            hint="make a folder for the project and go there: mkdir my-project && cd my-project",
+            tr("{folder} is not a project's folder", folder=project.folder),
+            cause=tr("all of it would be carried to the cluster"),
+            hint=tr("make a folder for the project and go there: mkdir my-project && cd my-project"),
         )
     layout = _plan(cluster, project)
     place = layout.workspace
     if not dry_run and memory.recall(cluster.name, project) != place:
         ask(cluster.transport, making.there(layout, project))
         memory.remember(cluster.name, project, place)
-        say(f"laid out in {place.root} on {cluster.name}: {layout.why}")
+        say(tr("laid out in {root} on {name}: {why}", root=place.root, name=cluster.name, why=layout.why))
         for warning in layout.warnings:
-            say(f"warning: {warning}")
+            say(tr("warning: {warning}", warning=warning))
     done = carry(
         cluster.transport,
         project.folder,
@@ -172,13 +173,24 @@ def push(
 def sentence(done: Pushed) -> str:
     """What a push did, in words."""
     if not done.files and not done.deleted:
-        return f"there is no {done.role} to push: the folder holds no files of that kind"
+        return tr("there is no {role} to push: the folder holds no files of that kind", role=done.role)
     if not done.sent_files and not done.deleted:
-        return f"{done.role} is as it was pushed last: {done.files} files, {human_size(done.bytes)}"
-    gone = f", {done.deleted} removed" if done.deleted else ""
-    return (
-        f"{done.role} pushed: {done.sent_files} of {done.files} files, {human_size(done.sent_bytes)}{gone} "
-        f"({done.by}, {done.took:.1f}s)"
+        return tr(
+            "{role} is as it was pushed last: {files} files, {bytes}",
+            role=done.role,
+            files=done.files,
+            bytes=human_size(done.bytes),
+        )
+    gone = tr(", {deleted} removed", deleted=done.deleted) if done.deleted else ""
+    return tr(
+        "{role} pushed: {sent_files} of {files} files, {sent_bytes}{gone} ({by}, {took:.1f}s)",
+        role=done.role,
+        sent_files=done.sent_files,
+        files=done.files,
+        sent_bytes=human_size(done.sent_bytes),
+        gone=gone,
+        by=done.by,
+        took=done.took,
     )
 
 

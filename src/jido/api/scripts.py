@@ -11,6 +11,7 @@ from jido.check.rewriting import replace
 from jido.config import clusters
 from jido.errors import InputError, NotFound, nearest
 from jido.model.command import Command
+from jido.words import tr
 
 # A job script is text that people write; what is larger is something else.
 _LARGEST = 4 * 1024**2
@@ -78,21 +79,28 @@ def read(name: str, known: list[str]) -> Text:
         reply = Cluster(cluster).transport.run(Command(argv=("sh", "-c", _READ, "sh", path)))
         if not reply.ok:
             why = reply.stderr.decode("utf-8", "replace").strip()
-            raise NotFound(f"{path} on {cluster} cannot be read", cause=why, hint="name it by its whole path there")
+            raise NotFound(
+                tr("{path} on {cluster} cannot be read", path=path, cluster=cluster),
+                cause=why,
+                hint=tr("name it by its whole path there"),
+            )
         where, _, data = reply.stdout.partition(b"\0")
         folder = where.decode("utf-8", "surrogateescape")
     else:
         try:
             if Path(name).is_dir():
-                raise InputError(f"{name} is a folder", hint="name a script in it")
+                raise InputError(tr("{name} is a folder", name=name), hint=tr("name a script in it"))
             with Path(name).open("rb") as file:
                 data = file.read(_LARGEST + 1)
         except (OSError, ValueError) as error:
             close = nearest(name, [*known, *(file.name for file in Path.cwd().glob("*.sh"))])
             why = getattr(error, "strerror", "") or str(error)
-            raise NotFound(f"no job and no script is called {name!r}", cause=why, hint=close) from error
+            raise NotFound(tr("no job and no script is called {name!r}", name=name), cause=why, hint=close) from error
     if len(data) > _LARGEST:
-        raise InputError(f"{name} is larger than a job script can be", cause=f"more than {_LARGEST // 1024**2} MiB")
+        raise InputError(
+            tr("{name} is larger than a job script can be", name=name),
+            cause=tr("more than {LARGEST} MiB", LARGEST=_LARGEST // 1024**2),
+        )
     return Text(name, data, folder, cluster, path)
 
 
@@ -107,9 +115,9 @@ def write(script: Text, after: str) -> None:
         replace(Path(script.name), script.data, after)
         return
     if read(script.name, []).data != script.data:
-        raise InputError(f"{script.name} was changed while it was checked", hint="check it again")
+        raise InputError(tr("{name} was changed while it was checked", name=script.name), hint=tr("check it again"))
     argv = ("sh", "-c", _WRITE, "sh", script.path)
     command = Command(argv=argv, stdin=after.encode("utf-8", "surrogateescape"))
     reply = Cluster(script.cluster).transport.run(command)
     if not reply.ok:
-        raise reply.failure(f"{script.name} could not be written; it is as it was")
+        raise reply.failure(tr("{name} could not be written; it is as it was", name=script.name))

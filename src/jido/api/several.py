@@ -18,6 +18,7 @@ from jido.jobs.runs import Run
 from jido.model.job import JobSpec
 from jido.model.sweep import Assignment
 from jido.transports.base import ask
+from jido.words import tr
 
 # sshd takes ten sessions over one connection unless a site says otherwise (MaxSessions); some are left to others.
 SIDE_BY_SIDE = 6
@@ -79,7 +80,7 @@ def submit_all(
                 done(at, outcome)
         if left:
             # As in `jobs.submit`: somebody else changed code/ since it was pushed; it is brought there again, once.
-            say("the code on the cluster is not what was pushed last; pushing it again")
+            say(tr("the code on the cluster is not what was pushed last; pushing it again"))
     return [found[at] for at in range(len(wants))]
 
 

@@ -23,6 +23,7 @@ from jido.model.job import JobSpec, State
 from jido.model.sweep import AUTOMATIC, Assignment, Sweep
 from jido.model.workspace import Workspace
 from jido.transports.base import ask
+from jido.words import known, tr
 
 if TYPE_CHECKING:
     from jido.jobs.follow import Log, Note
@@ -67,31 +68,42 @@ def shaped(
     why = ""
     if packed is None:
         packed = bool(allocations) or count > AUTOMATIC or not can
-        why = "" if can else f" ({cluster.name} has no job arrays: {arrays.why_not})" if arrays else ""
+        if not can and arrays:
+            why = tr(" ({name} has no job arrays: {why_not})", name=cluster.name, why_not=arrays.why_not)
     if not packed:
         if allocations:
-            raise InputError("--allocations is for packed tasks", hint="add --packed, or leave it out")
+            raise InputError(tr("--allocations is for packed tasks"), hint=tr("add --packed, or leave it out"))
         if not can:
             raise InputError(
-                f"{cluster.name} has no job arrays",
+                tr("{name} has no job arrays", name=cluster.name),
                 cause=arrays.why_not if arrays else "",
-                hint="leave out --no-packed",
+                hint=tr("leave out --no-packed"),
             )
-        cut = f", in {-(-count // most)} arrays of at most {most}" if most and count > most else ""
+        cut = (
+            tr(", in {arrays} arrays of at most {most}", arrays=-(-count // most), most=most)
+            if most and count > most
+            else ""
+        )
         sweep = Sweep(tuple(names), count, at_most=at_most, most=most, retries=retries)
-        return msgspec.structs.replace(spec, sweep=sweep), f"{count} tasks, each a task of a job array{cut}"
+        return msgspec.structs.replace(spec, sweep=sweep), tr(
+            "{count} tasks, each a task of a job array{cut}", count=count, cut=cut
+        )
     if at_most:
         raise InputError(
-            "--at-most is not for packed tasks",
-            cause="as many run at a time as the allocations have CPUs",
-            hint="give --allocations and --cpus",
+            tr("--at-most is not for packed tasks"),
+            cause=tr("as many run at a time as the allocations have CPUs"),
+            hint=tr("give --allocations and --cpus"),
         )
     pilots = min(allocations or 1, count)
     if pilots > 1 and not can:
-        raise InputError(f"{cluster.name} has no job arrays", hint="leave out --allocations: one is used")
+        raise InputError(
+            tr("{name} has no job arrays", name=cluster.name), hint=tr("leave out --allocations: one is used")
+        )
     sweep = Sweep(tuple(names), count, pilots=pilots, most=most, arrays=can and pilots > 1, retries=retries)
-    where = "one allocation" if pilots == 1 else f"{pilots} allocations"
-    return msgspec.structs.replace(spec, sweep=sweep), f"{count} tasks, packed into {where}{why}"
+    where = tr("one allocation") if pilots == 1 else tr("{pilots} allocations", pilots=pilots)
+    return msgspec.structs.replace(spec, sweep=sweep), tr(
+        "{count} tasks, packed into {where}{why}", count=count, where=where, why=why
+    )
 
 
 def submit(
@@ -140,7 +152,12 @@ def submit(
         part = assigned[first : first + step]
         one, _ = shaped(cluster, spec, names, len(part), retries=made[-1].number if made else 0, **how)
         made.append(jobs.submit(cluster, project, one, tasks=part, say=say if not made else lambda text: None))
-    return made, f"{len(assigned)} tasks in {len(made)} runs, since {most} may be in the queue there at a time"
+    return made, tr(
+        "{count} tasks in {runs} runs, since {most} may be in the queue there at a time",
+        count=len(assigned),
+        runs=len(made),
+        most=most,
+    )
 
 
 def select(selectors: Sequence[str], default: str = "last") -> list[tuple[Run, int | None]]:
@@ -186,8 +203,8 @@ def task(run: Run, number: int) -> Task:
     found = jobs.ledger().tasks(run.number, [number]) if run.spec.sweep else []
     if not found:
         raise NotFound(
-            f"run {run.number} has no task {number}",
-            cause="" if run.spec.sweep else "it is not a sweep",
+            tr("run {number} has no task {task}", number=run.number, task=number),
+            cause="" if run.spec.sweep else tr("it is not a sweep"),
             hint=f"jido tasks {run.number}" if run.spec.sweep else f"jido story {run.number}",
         )
     return found[0]
@@ -269,7 +286,7 @@ def cancel(run: Run, numbers: Sequence[int]) -> jobs.Look:
             folder = f"{Workspace(run.root).run(run.name)}/cancel"
             script = 'mkdir -p "$1" && cd "$1" && shift && touch "$@"'
             command = Command(("sh", "-c", script, "jido-cancel", folder, *names))
-            cluster.transport.run(command).check("asking the pilots to end tasks")
+            cluster.transport.run(command).check(tr("asking the pilots to end tasks"))
         else:
             from jido.jobs.task_ends import CANCEL_ASKED
             from jido.jobs.tasks import array_of
@@ -295,8 +312,10 @@ def log(run: Run, number: int, *, last: int | None = None, most: int | None = No
     if run.spec.sweep and run.spec.sweep.packed:
         if not one.log:
             raise NotFound(
-                f"task {run.number}.{number} has printed nothing yet",
-                cause=f"it is {one.state.value}" + (f": {one.reason}" if one.reason else ""),
+                tr("task {number}.{task} has printed nothing yet", number=run.number, task=number),
+                cause=tr(
+                    "it is {state}{why}", state=known(one.state.value), why=f": {one.reason}" if one.reason else ""
+                ),
                 hint=f"jido logs -f {run.number}.{number}" if not one.state.ended else f"jido tasks {run.number}",
             )
         # Of a task that runs, all that stands behind its first byte is its own.
@@ -309,8 +328,8 @@ def log(run: Run, number: int, *, last: int | None = None, most: int | None = No
         argv = ("cat", "--", file) if most is None else ("tail", "-c", str(most), "--", file)
     reply = Cluster(run.cluster).transport.run(Command(argv, timeout=300))
     printed = reply.check(
-        f"reading the log of task {run.number}.{number}",
-        hint=f"it has none before it begins; how it stands: jido tasks {run.number}",
+        tr("reading the log of task {number}.{task}", number=run.number, task=number),
+        hint=tr("it has none before it begins; how it stands: jido tasks {number}", number=run.number),
     ).stdout
     return printed if last is None else b"".join(printed.splitlines(keepends=True)[-last:] if last else [])
 
@@ -337,12 +356,15 @@ def retry(run: Run, *, say: jobs.Say = lambda text: None) -> Run:
 
     sweep = run.spec.sweep
     if not run.state.ended and run.state is not State.UNKNOWN and sweep is None:
-        raise InputError(f"run {run.number} is {run.state.value}", hint=f"jido wait {run.number}, then retry it")
+        raise InputError(
+            tr("run {number} is {state}", number=run.number, state=known(run.state.value)),
+            hint=tr("jido wait {number}, then retry it", number=run.number),
+        )
     cluster, project = Cluster(run.cluster), find(Path(run.folder))
     spec = run.spec
     again = tasks(run, states=BAD) if sweep is not None else []
     if run.state is State.DONE or (sweep is not None and not again):
-        raise InputError(f"nothing of run {run.number} has failed", hint=f"jido story {run.number}")
+        raise InputError(tr("nothing of run {number} has failed", number=run.number), hint=f"jido story {run.number}")
     if sweep is not None:
         spec, how = shaped(
             cluster,
@@ -354,7 +376,7 @@ def retry(run: Run, *, say: jobs.Say = lambda text: None) -> Run:
             allocations=sweep.pilots,
             retries=run.number,
         )
-        say(f"retrying {how}")
+        say(tr("retrying {how}", how=how))
     # What comes after a run that was made again comes after the newer one.
     after = [After(chains.newest(one.run), one.when) for one in spec.after]
     spec = msgspec.structs.replace(spec, after=tuple(after))

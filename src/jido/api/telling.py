@@ -10,6 +10,7 @@ from jido.config import clusters, maps, notes
 from jido.errors import InputError, NotFound, nearest
 from jido.model.notes import Kind, Note
 from jido.model.units import parse_size
+from jido.words import tr
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -44,11 +45,14 @@ def tell(name: str, text: str, *, about: str = "", kind: Kind = "", dry_run: boo
     words = " ".join(text.split())
     if not words or not words.isprintable():
         raise InputError(
-            "a note needs words that can be printed", hint=f'jido note {name} "/home is backed up nightly"'
+            tr("a note needs words that can be printed"),
+            hint=tr('jido note {name} "/home is backed up nightly"', name=name),
         )
     about = about.rstrip("/") or about[:1]
     if kind and not about.startswith("/"):
-        raise InputError(f"{about!r} is no absolute path", hint=f'jido note {name} --{kind} /home "nightly"')
+        raise InputError(
+            tr("{about!r} is no absolute path", about=about), hint=f'jido note {name} --{kind} /home "nightly"'
+        )
     if kind == "largest":
         parse_size(words)
     joins = _joins(name, about)
@@ -67,7 +71,8 @@ def _joins(name: str, about: str) -> str:
     partitions = [row.name for row in map_.scheduling.partitions.value or ()] if map_ else []
     if partitions and about not in partitions:
         raise NotFound(
-            f"{name} has no partition {about!r}", hint=f"{nearest(about, partitions)}; a path begins with /"
+            tr("{name} has no partition {about!r}", name=name, about=about),
+            hint=tr("{nearest}; a path begins with /", nearest=nearest(about, partitions)),
         )
     return "partition"
 

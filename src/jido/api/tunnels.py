@@ -19,6 +19,7 @@ from jido.errors import InputError, Refused
 from jido.jobs.runs import Run
 from jido.model.map import Scheduling
 from jido.model.nodeset import expand
+from jido.words import known, tr
 
 # At once; each is a process. It also ends a tunnel that leads back to itself.
 _MOST = 64
@@ -37,9 +38,9 @@ def host_of(run: Run, told: str = "") -> str:
     nodes = expand(run.nodes) if run.nodes else []
     if run.state.ended or not nodes:
         raise Refused(
-            f"run {run.number} has no node to connect to",
-            cause=f"it is {run.state.value}",
-            hint="a tunnel needs a running run: jido ps",
+            tr("run {number} has no node to connect to", number=run.number),
+            cause=tr("it is {state}", state=known(run.state.value)),
+            hint=tr("a tunnel needs a running run: jido ps"),
         )
     apart = reached_by_name(Cluster.engine_named(run.engine), run.cluster)
     return told or nodes[0] if apart else "127.0.0.1"
@@ -83,8 +84,8 @@ class Tunnel:
         words = self._cluster.transport.pipe_to(self.host, self.port)
         if words is None:
             raise Refused(
-                f"{self._cluster.name} is this machine, there is nothing to tunnel through",
-                hint=f"connect to 127.0.0.1:{self.port}",
+                tr("{name} is this machine, there is nothing to tunnel through", name=self._cluster.name),
+                hint=tr("connect to 127.0.0.1:{port}", port=self.port),
             )
         self._words = list(words)
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -95,9 +96,9 @@ class Tunnel:
         except (OSError, OverflowError) as error:
             listener.close()
             raise InputError(
-                f"port {self._wanted} of this machine cannot be taken",
+                tr("port {wanted} of this machine cannot be taken", wanted=self._wanted),
                 cause=str(error),
-                hint="leave --local away to get a free one",
+                hint=tr("leave --local away to get a free one"),
             ) from error
         self._listener = listener
         self._thread = threading.Thread(target=self._serve, daemon=True)

@@ -13,6 +13,7 @@ from jido.errors import InputError, NotFound, Refused, nearest
 from jido.model.destination import Destination
 from jido.model.document import map_from_json, map_from_yaml
 from jido.model.map import Map
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.twins import TwinState
@@ -40,15 +41,17 @@ def map_of(source: str) -> Map:
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise NotFound(f"the map file {source} cannot be read", cause=str(error)) from error
+            raise NotFound(tr("the map file {source} cannot be read", source=source), cause=str(error)) from error
         return map_from_json(text.encode()) if file.suffix == ".json" else map_from_yaml(text, source)
     if source in built_in_names():
         return built_in(source)
     seen = maps.latest(source) if source in clusters.read() else None
     if seen is None:
         raise NotFound(
-            f"there is no map of {source!r}",
-            hint=f"{nearest(source, built_in_names())}; or give a map file, or probe a cluster first",
+            tr("there is no map of {source!r}", source=source),
+            hint=tr(
+                "{nearest}; or give a map file, or probe a cluster first", nearest=nearest(source, built_in_names())
+            ),
         )
     return seen
 
@@ -74,9 +77,14 @@ def up(
     from jido import twins
 
     if not (Path(root) / "usr").is_dir():
-        raise InputError(f"{root} is not a distribution's tree", hint="debootstrap makes one; it needs Slurm in it")
+        raise InputError(
+            tr("{root} is not a distribution's tree", root=root),
+            hint=tr("debootstrap makes one; it needs Slurm in it"),
+        )
     if plain and root != "/":
-        raise InputError("without namespaces the programs of another tree cannot run", hint="leave --plain out")
+        raise InputError(
+            tr("without namespaces the programs of another tree cannot run"), hint=tr("leave --plain out")
+        )
     map_ = map_of(source)
     spec = twins.spec_of(map_, accounting=accounting, noise=noise)
     name = name or spec.name
@@ -84,8 +92,8 @@ def up(
     taken = clusters.read().get(name)
     if taken is not None and not taken.twin:
         raise Refused(
-            f"{name} is the name of a real cluster ({taken})",
-            cause="a twin of that name would hide it",
+            tr("{name} is the name of a real cluster ({taken})", name=name, taken=taken),
+            cause=tr("a twin of that name would hide it"),
             hint=f"jido twin up {source} --as {name}-twin",
         )
     state = twins.up(spec, folder(name), plain=plain)
@@ -134,7 +142,10 @@ def down(name: str, *, keep: bool = False) -> bool:
     if destination is None and not folder(name).exists():
         return False
     if destination is not None and not destination.twin:
-        raise InputError(f"{name} is a real cluster, not a twin", hint=f"`jido rm {name}` forgets its name")
+        raise InputError(
+            tr("{name} is a real cluster, not a twin", name=name),
+            hint=tr("`jido rm {name}` forgets its name", name=name),
+        )
     if destination is not None:
         Cluster(name, destination).transport.close()
     was = twins.down(folder(name), keep=keep)

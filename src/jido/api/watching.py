@@ -28,6 +28,7 @@ from jido.jobs.status import look
 from jido.model.bundle import Part, bundle
 from jido.model.job import State
 from jido.transports.base import ask
+from jido.words import known, tr
 
 # Seconds between two looks at run folders: short while there is news, then longer and longer.
 _SOON, _SELDOM, _GROWTH = 0.2, 3.0, 1.3
@@ -322,22 +323,32 @@ def _ended(book: Ledger, one: _Open) -> list[int]:
 
 def _which(run: Run, index: int) -> str:
     count = packing.count_of(run.spec)
-    return f"run {run.number} ({run.title})" if count == 1 else f"call {index} of run {run.number} ({run.title})"
+    return (
+        tr("run {number} ({title})", number=run.number, title=run.title)
+        if count == 1
+        else tr("call {index} of run {number} ({title})", index=index, number=run.number, title=run.title)
+    )
 
 
 def _hint(run: Run) -> str:
-    return f"its output: jido logs {run.number}; all that happened: jido story {run.number}"
+    return tr("its output: jido logs {number}; all that happened: jido story {number}", number=run.number)
 
 
 def _error(run: Run, index: int, task: Task | None, state: State, log: str) -> JidoError:
     reason = (task.reason if task else run.reason) or ""
-    last = f"its output ends with:\n{log}" if log else "it printed nothing, or that cannot be read"
+    last = tr("its output ends with:\n{log}", log=log) if log else tr("it printed nothing, or that cannot be read")
     cause = "\n".join(filter(None, (reason, last)))
     if state is State.UNKNOWN:
-        return StateUnknown(f"what became of {_which(run, index)} is not known", cause=cause, hint=_hint(run))
+        return StateUnknown(
+            tr("what became of {which} is not known", which=_which(run, index)), cause=cause, hint=_hint(run)
+        )
     if state is State.DONE:
-        return JobFailed(f"{_which(run, index)} ended well but left no result", cause=cause, hint=_hint(run))
-    return JobFailed(f"{_which(run, index)} is {state.value}", cause=cause, hint=_hint(run))
+        return JobFailed(
+            tr("{which} ended well but left no result", which=_which(run, index)), cause=cause, hint=_hint(run)
+        )
+    return JobFailed(
+        tr("{which} is {state}", which=_which(run, index), state=known(state.value)), cause=cause, hint=_hint(run)
+    )
 
 
 def _log_of(run: Run, task: Task | None) -> str:

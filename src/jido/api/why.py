@@ -22,6 +22,7 @@ from jido.jobs.runs import Run
 from jido.model.job import Sighting, State
 from jido.model.why import Meaning, Option, Other, Waiting
 from jido.transports.base import ask
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.engines.base import Engine
@@ -148,7 +149,10 @@ def _asked(engine: Engine, cluster: Cluster, job: str, run: Run | None) -> Waiti
     waiting = ask(cluster.transport, question)
     token = waiting.seen.token
     if run is not None and token and token != run.token:
-        raise NotFound(f"job {job} on {cluster.name} is another one by now", cause="job ids come round again")
+        raise NotFound(
+            tr("job {job} on {name} is another one by now", job=job, name=cluster.name),
+            cause=tr("job ids come round again"),
+        )
     return waiting
 
 

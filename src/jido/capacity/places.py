@@ -16,6 +16,7 @@ from jido.errors import InputError, nearest
 from jido.model.limits import Access
 from jido.model.map import Map, Partition
 from jido.model.units import human_duration, human_size
+from jido.words import tr
 
 NEEDS = ("bf16", "fp8", "nvlink")
 WHEN = ("now", "later", "not known", "no")
@@ -99,13 +100,18 @@ def check(wanted: Request) -> None:
         InputError: With the valid values in its hint.
     """
     if wanted.gpus < 1:
-        raise InputError(f"{wanted.gpus} GPUs are nothing to look for", hint="--gpus is a whole number from 1")
+        raise InputError(
+            tr("{gpus} GPUs are nothing to look for", gpus=wanted.gpus), hint=tr("--gpus is a whole number from 1")
+        )
     if wanted.nodes < 1:
-        raise InputError(f"{wanted.nodes} nodes are nothing to look for", hint="--nodes is a whole number from 1")
+        raise InputError(
+            tr("{nodes} nodes are nothing to look for", nodes=wanted.nodes),
+            hint=tr("--nodes is a whole number from 1"),
+        )
     for need in wanted.needs:
         if need not in NEEDS and not re.fullmatch(r"\d{1,2}\.\d", need):
             hint = f"{nearest(need, NEEDS)} or a compute capability from which on, as 8.6"
-            raise InputError(f"no GPU ability is called {need!r}", hint=hint)
+            raise InputError(tr("no GPU ability is called {need!r}", need=need), hint=hint)
 
 
 def places(map_: Map, wanted: Request) -> list[Place]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from jido.check.findings import Report
 from jido.check.run import apply, changes
 from jido.errors import InputError
+from jido.words import tr
 
 # One change can uncover another (Windows line ends hide all the rest); more rounds than this would be a rule that
 # undoes another.
@@ -56,7 +57,7 @@ def replace(path: Path, before: bytes, after: str) -> None:
     real = path.resolve()
     try:
         if real.read_bytes() != before:
-            raise InputError(f"{path} was changed while it was checked", hint="check it again")
+            raise InputError(tr("{path} was changed while it was checked", path=path), hint=tr("check it again"))
         mode = real.stat().st_mode & 0o7777
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name[:40]}.")
         new = Path(name)
@@ -71,4 +72,4 @@ def replace(path: Path, before: bytes, after: str) -> None:
             new.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(f"{path} cannot be written", cause=str(error)) from error
+        raise InputError(tr("{path} cannot be written", path=path), cause=str(error)) from error

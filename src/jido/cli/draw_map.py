@@ -339,8 +339,8 @@ def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None
     parts = [use] if use else []
     if purpose:
         good, bad = purpose
-        parts += [tr("good for {good}", good="; ".join(good))] if good else []
-        parts += [tr("bad for {bad}", bad="; ".join(bad))] if bad else []
+        parts += [tr("good for {good}", good="; ".join(map(known, good)))] if good else []
+        parts += [tr("bad for {bad}", bad="; ".join(map(known, bad)))] if bad else []
     if volume.quota.value and volume.quota.value.limited:
         parts.append(tr("your quota: {limits}", limits=limits(volume.quota.value)))
     for word, fact in ((tr("backup"), volume.backup), (tr("purge"), volume.purge)):

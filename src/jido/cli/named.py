@@ -16,7 +16,7 @@ FACTS = (mark("known"), mark("absent"), mark("unknown"))
 WHOSE = (mark("user"), mark("group"), mark("project"), mark("directory"))
 SEVERITIES = (mark("error"), mark("warning"), mark("note"))
 LIMITED = (mark("GPUs"), mark("CPUs"), mark("nodes"), mark("running jobs"), mark("jobs in the queue"))
-LOOKS = (mark("seen"), mark("waiting"), mark("lost"))
+LOOKS = (mark("seen"), mark("waiting"), mark("failed"), mark("not sent"))
 HELD = (mark("here"), mark("moved"), mark("half"))
 REASONS = (
     *(mark("no CPUs left on its node"), mark("no memory left on its node"), mark("beyond your limits")),

@@ -12,6 +12,7 @@ import msgspec
 from jido.config import places
 from jido.errors import ConfigError, InputError, NotFound, nearest
 from jido.model.destination import Destination
+from jido.words import tr
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,12 +39,12 @@ def read() -> dict[str, Destination]:
     except FileNotFoundError:
         raw = {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("the clusters file is not TOML", file=str(file), cause=str(error)) from error
+        raise ConfigError(tr("the clusters file is not TOML"), file=str(file), cause=str(error)) from error
     clusters = {"local": LOCAL}
     for name, table in raw.items():
         if isinstance(table, dict) and (odd := sorted(table.keys() - set(Destination.__struct_fields__))):
             raise ConfigError(
-                f"cluster {name!r} has a key {odd[0]!r} that means nothing",
+                tr("cluster {name!r} has a key {odd!r} that means nothing", name=name, odd=odd[0]),
                 file=str(file),
                 key=f"{name}.{odd[0]}",
                 hint=nearest(odd[0], Destination.__struct_fields__),
@@ -52,11 +53,11 @@ def read() -> dict[str, Destination]:
             clusters[name] = msgspec.convert(table, Destination)
         except msgspec.ValidationError as error:
             raise ConfigError(
-                f"cluster {name!r} is not an address", file=str(file), key=name, cause=str(error)
+                tr("cluster {name!r} is not an address", name=name), file=str(file), key=name, cause=str(error)
             ) from error
         if name == "local":
             if not clusters[name].is_local:
-                raise ConfigError("'local' is this machine and has no host", file=str(file), key="local.host")
+                raise ConfigError(tr("'local' is this machine and has no host"), file=str(file), key="local.host")
             clusters[name] = msgspec.structs.replace(clusters[name], engine=clusters[name].engine or LOCAL.engine)
     return clusters
 
@@ -70,8 +71,10 @@ def get(name: str) -> Destination:
     clusters = read()
     if name not in clusters:
         raise NotFound(
-            f"no cluster is called {name!r}",
-            hint=f"{nearest(name, clusters)}; `jido add {name} USER@HOST` names a new one",
+            tr("no cluster is called {name!r}", name=name),
+            hint=tr(
+                "{nearest}; `jido add {name} USER@HOST` names a new one", nearest=nearest(name, clusters), name=name
+            ),
         )
     return clusters[name]
 
@@ -83,10 +86,11 @@ def check_name(name: str) -> None:
         InputError: It cannot; says what can.
     """
     if name == "local":
-        raise InputError("'local' is this machine and always there", hint="choose another name")
+        raise InputError(tr("'local' is this machine and always there"), hint=tr("choose another name"))
     if not name or not all(char.isalnum() or char in "-_." for char in name) or name.startswith(("-", ".")):
         raise InputError(
-            f"{name!r} cannot be a cluster's name", hint="use letters, digits, '-', '_' and '.', e.g. aurora"
+            tr("{name!r} cannot be a cluster's name", name=name),
+            hint=tr("use letters, digits, '-', '_' and '.', e.g. aurora"),
         )
 
 

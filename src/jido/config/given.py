@@ -11,6 +11,7 @@ from typing import Any
 from jido.config.parameters import MOST, tasks
 from jido.errors import InputError
 from jido.model.sweep import Assignment, checked
+from jido.words import tr
 
 Params = Mapping[str, Any] | Iterable[Mapping[str, Any]] | str | Path
 
@@ -41,25 +42,27 @@ def given(params: Params) -> tuple[tuple[str, ...], list[Assignment]]:
         for number, one in enumerate(made):
             if not isinstance(one, Mapping) or set(one) != set(names):
                 raise InputError(
-                    f"row {number} has other names than the rows before"
+                    tr("row {number} has other names than the rows before", number=number)
                     if isinstance(one, Mapping)
-                    else f"row {number} is no mapping of names to values",
-                    hint='one mapping a task, all with the same names: {"lr": 1e-3, "seed": 0}',
+                    else tr("row {number} is no mapping of names to values", number=number),
+                    hint=tr('one mapping a task, all with the same names: {"lr": 1e-3, "seed": 0}'),
                 )
         rows = (tuple(one[name] for name in names) for one in made)
     found: list[Assignment] = []
     if not names or not all(isinstance(name, str) for name in names):
         raise InputError(
-            "the sweep has no parameters" if not names else "the names of parameters are text",
-            hint='for example params={"lr": [1e-3, 1e-4], "seed": range(10)}',
+            tr("the sweep has no parameters") if not names else tr("the names of parameters are text"),
+            hint=tr('for example params={"lr": [1e-3, 1e-4], "seed": range(10)}'),
         )
     checked(names)
     for number, row in enumerate(rows):
         if number >= MOST:
-            raise InputError(f"that would be more than {MOST} tasks", hint="make several sweeps")
+            raise InputError(tr("that would be more than {MOST} tasks", MOST=MOST), hint=tr("make several sweeps"))
         found.append(Assignment(number, tuple(_text(name, value) for name, value in zip(names, row, strict=True))))
     if not found:
-        raise InputError("the sweep has no tasks", cause="a parameter has no values", hint="each needs at least one")
+        raise InputError(
+            tr("the sweep has no tasks"), cause=tr("a parameter has no values"), hint=tr("each needs at least one")
+        )
     return names, found
 
 
@@ -73,7 +76,7 @@ def _text(name: str, value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | dict) else str(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"a value of {name!r} cannot be written as text", cause=str(error)) from error
+        raise InputError(tr("a value of {name!r} cannot be written as text", name=name), cause=str(error)) from error
     if "\0" in text:
-        raise InputError(f"a value of {name!r} holds a NUL", hint="a command cannot be given one")
+        raise InputError(tr("a value of {name!r} holds a NUL", name=name), hint=tr("a command cannot be given one"))
     return text

@@ -9,6 +9,7 @@ import msgspec
 
 from jido.config import places
 from jido.errors import ConfigError
+from jido.words import tr
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -43,8 +44,8 @@ def read() -> Hooks:
         return Hooks()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(
-            "the file of hooks cannot be read",
+            tr("the file of hooks cannot be read"),
             file=str(path()),
             cause=str(error),
-            hint='it knows one line: ended = "notify-send \\"$JIDO_TITLE\\" \\"$JIDO_STATE\\""',
+            hint=tr('it knows one line: ended = "notify-send \\"$JIDO_TITLE\\" \\"$JIDO_STATE\\""'),
         ) from error

@@ -11,6 +11,7 @@ from jido.errors import InputError, NotFound, nearest
 from jido.model.job import JobSpec, Resources
 from jido.model.units import parse_duration, parse_size
 from jido.model.workspace import folder_name
+from jido.words import tr
 
 _SIZES = ("memory", "memory_per_gpu")
 
@@ -27,7 +28,7 @@ def job_table(project: Project, job: str) -> JobTable:
         hint = (
             nearest(job, project.jobs) or f"add [jobs.{job}] to jido.toml, or give the command: jido run -- COMMAND"
         )
-        raise NotFound(f"no job is called {job!r} in {where}", hint=hint)
+        raise NotFound(tr("no job is called {job!r} in {where}", job=job, where=where), hint=hint)
     return table
 
 
@@ -68,7 +69,9 @@ def spec_of(
     said = {key: value for key, value in (flags or {}).items() if value is not None}
     unknown = [key for key in said if key not in {*JobTable.__struct_fields__, "name"}]
     if unknown:
-        raise InputError(f"a job has no {unknown[0]!r}", hint=nearest(unknown[0], JobTable.__struct_fields__))
+        raise InputError(
+            tr("a job has no {unknown!r}", unknown=unknown[0]), hint=nearest(unknown[0], JobTable.__struct_fields__)
+        )
 
     def pick(key: str) -> Any:
         for source in (said.get(key), getattr(table, key, None), getattr(site, key, None)):
@@ -90,8 +93,10 @@ def spec_of(
     command = _command(argv or said.get("command") or table.command, arguments)
     if not command:
         raise InputError(
-            "there is no command to run",
-            hint=f'add command = "..." to [jobs.{job}]' if job else "give one: jido run -- python train.py",
+            tr("there is no command to run"),
+            hint=tr('add command = "..." to [jobs.{job}]', job=job)
+            if job
+            else tr("give one: jido run -- python train.py"),
         )
     return JobSpec(
         name=folder_name(str(said.get("name") or job or _name(command))),

@@ -16,6 +16,7 @@ from jido.errors import NotFound
 from jido.model.document import map_from_json, to_json
 from jido.model.map import Map, Now
 from jido.model.notes import told
+from jido.words import tr
 
 KEEP = 20
 _NOW = "now.look"
@@ -50,7 +51,7 @@ def need(cluster: str) -> Map:
     """
     found = latest(cluster)
     if found is None:
-        raise NotFound(f"there is no map of {cluster} yet", hint=f"jido probe {cluster}")
+        raise NotFound(tr("there is no map of {cluster} yet", cluster=cluster), hint=f"jido probe {cluster}")
     return found
 
 

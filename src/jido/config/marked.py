@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from jido.errors import ConfigError
+from jido.words import tr
 
 _END = "<!-- jido guide: end -->"
 # A byte-order mark may stand before the first line, and a carriage return before any line's end.
@@ -35,22 +36,26 @@ def read(folder: Path, name: str) -> bytes | None:
         if above.is_symlink() or (above.exists() and not above.is_dir()):
             what = "a symbolic link" if above.is_symlink() else "no folder"
             raise ConfigError(
-                f"this is {what}", file=str(above), hint="put a real folder there, or leave it out (--only)"
+                tr("this is {what}", what=what),
+                file=str(above),
+                hint=tr("put a real folder there, or leave it out (--only)"),
             )
     try:
         seen = file.lstat()
         if stat.S_ISLNK(seen.st_mode):
             raise ConfigError(
-                "this is a symbolic link",
+                tr("this is a symbolic link"),
                 file=str(file),
-                cause=f"it leads to {file.readlink()}, which may be another project's too",
-                hint="put a real file in its place, or leave it out (--only)",
+                cause=tr("it leads to {readlink}, which may be another project's too", readlink=file.readlink()),
+                hint=tr("put a real file in its place, or leave it out (--only)"),
             )
         if not stat.S_ISREG(seen.st_mode):
-            raise ConfigError("this is not a file", file=str(file), hint="move it away, or leave it out (--only)")
+            raise ConfigError(
+                tr("this is not a file"), file=str(file), hint=tr("move it away, or leave it out (--only)")
+            )
         # Root may write anything; that the mode forbids it to everybody is still somebody's wish.
         if not seen.st_mode & 0o222 or not os.access(file, os.W_OK):
-            raise ConfigError("this is read-only", file=str(file), hint=f"chmod u+w {file.name}")
+            raise ConfigError(tr("this is read-only"), file=str(file), hint=tr("chmod u+w {name}", name=file.name))
         data = file.read_bytes()
         data.decode("utf-8")
     except FileNotFoundError:
@@ -58,14 +63,14 @@ def read(folder: Path, name: str) -> bytes | None:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(
-            "this is not UTF-8 text",
+            tr("this is not UTF-8 text"),
             file=str(file),
             line=line,
             cause=str(error),
-            hint="save it as UTF-8; nothing was written",
+            hint=tr("save it as UTF-8; nothing was written"),
         ) from error
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from error
+        raise ConfigError(tr("cannot be read: {strerror}", strerror=error.strerror), file=str(file)) from error
     return data
 
 
@@ -91,11 +96,15 @@ def with_part(text: str, part: str, about: str, file: str) -> str:
     if (len(begins), len(ends)) not in ((0, 0), (1, 1)) or (begins and begins[0].start() > ends[0].start()):
         marks = sorted(one.start(1) for one in (*begins, *ends))
         raise ConfigError(
-            "the marks of jido's part are not one pair",
+            tr("the marks of jido's part are not one pair"),
             file=file,
             line=text[: marks[-1]].count("\n") + 1,
-            cause=f"{len(begins)} begin and {len(ends)} end, so it is not known what is yours",
-            hint="take these lines out (`jido guide: begin`, `jido guide: end`), and what is old between them",
+            cause=tr(
+                "{begins} begin and {ends} end, so it is not known what is yours",
+                begins=len(begins),
+                ends=len(ends),
+            ),
+            hint=tr("take these lines out (`jido guide: begin`, `jido guide: end`), and what is old between them"),
         )
     end = "\r\n" if 2 * text.count("\r\n") > text.count("\n") else "\n"
     whole = f"<!-- jido guide: begin {about} -->\n{part}\n{_END}".replace("\n", end)
@@ -129,10 +138,12 @@ def put(folder: Path, name: str, before: bytes | None, after: bytes) -> None:
                 os.fsync(stream.fileno())
             new.chmod(0o644 if before is None else stat.S_IMODE(file.stat().st_mode))
             if read(folder, name) != before:
-                raise ConfigError("it was changed meanwhile", file=str(file), hint="jido guide, once more")
+                raise ConfigError(tr("it was changed meanwhile"), file=str(file), hint=tr("jido guide, once more"))
             new.replace(file)
         except BaseException:
             new.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", file=str(file), hint="it is as it was") from error
+        raise ConfigError(
+            tr("cannot be written: {strerror}", strerror=error.strerror), file=str(file), hint=tr("it is as it was")
+        ) from error

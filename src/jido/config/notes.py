@@ -16,6 +16,7 @@ import msgspec
 from jido.config import places
 from jido.errors import ConfigError, NotFound
 from jido.model.notes import Note
+from jido.words import tr
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -45,7 +46,7 @@ def read(cluster: str) -> tuple[Note, ...]:
     except FileNotFoundError:
         return ()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError("the file of notes cannot be read", file=str(file), cause=str(error)) from error
+        raise ConfigError(tr("the file of notes cannot be read"), file=str(file), cause=str(error)) from error
 
 
 def add(cluster: str, note: Note) -> None:
@@ -69,7 +70,7 @@ def remove(cluster: str, number: int) -> Note:
     def change(notes: list[Note]) -> list[Note]:
         if not 0 < number <= len(notes):
             there = f"there are {len(notes)}: jido note {cluster}" if notes else ""
-            raise NotFound(f"{cluster} has no note {number}", hint=there)
+            raise NotFound(tr("{cluster} has no note {number}", cluster=cluster, number=number), hint=there)
         gone.append(notes.pop(number - 1))
         return notes
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from jido.errors import InputError, NotFound
 from jido.model.sweep import Assignment, checked
+from jido.words import tr
 
 MOST = 1_000_000
 _RANGE = re.compile(r"(-?\d{1,15})\.\.(-?\d{1,15})(?:\.\.(-?\d{1,15}))?")
@@ -38,20 +39,24 @@ def tasks(params: Sequence[str], file: Path | None = None) -> tuple[tuple[str, .
         name, equals, said = text.partition("=")
         if not equals:
             raise InputError(
-                f"{text!r} is not NAME=VALUES", hint="for example --param lr=1e-3,1e-4 --param seed=0..9"
+                tr("{text!r} is not NAME=VALUES", text=text),
+                hint=tr("for example --param lr=1e-3,1e-4 --param seed=0..9"),
             )
         names = (*names, name)
         axes.append(values(said))
     names = checked(names)
     if not names:
-        raise InputError("the sweep has no parameters", hint="give --param NAME=VALUES or --from FILE.csv")
+        raise InputError(tr("the sweep has no parameters"), hint=tr("give --param NAME=VALUES or --from FILE.csv"))
     count = len(rows)
     for axis in axes:
         count *= len(axis)
     if not count:
-        raise InputError(f"the table {file} has no rows", hint="each row is a task")
+        raise InputError(tr("the table {file} has no rows", file=file), hint=tr("each row is a task"))
     if count > MOST:
-        raise InputError(f"that would be {count} tasks", hint=f"at most {MOST} in one sweep; make several")
+        raise InputError(
+            tr("that would be {count} tasks", count=count),
+            hint=tr("at most {MOST} in one sweep; make several", MOST=MOST),
+        )
     combined = ((*row, *more) for row in rows for more in itertools.product(*axes))
     return names, [Assignment(number, made) for number, made in enumerate(combined)]
 
@@ -66,9 +71,9 @@ def values(text: str) -> list[str]:
             cells = [cell for row in csv.reader(io.StringIO(text, newline=""), strict=True) for cell in row]
         except csv.Error as error:
             raise InputError(
-                f"the values {text!r} cannot be read",
+                tr("the values {text!r} cannot be read", text=text),
                 cause=str(error),
-                hint='quote as in CSV: "a,b",c; a quote within quotes is written twice',
+                hint=tr('quote as in CSV: "a,b",c; a quote within quotes is written twice'),
             ) from error
     else:
         cells = text.split(",")
@@ -83,9 +88,14 @@ def _span(cell: str, match: re.Match[str]) -> list[str]:
     first, last = int(match[1]), int(match[2])
     step = int(match[3] or (1 if last >= first else -1))
     if step == 0 or (last - first) * step < 0:
-        raise InputError(f"the range {cell} has no end", hint="FIRST..LAST or FIRST..LAST..STEP, both ends included")
+        raise InputError(
+            tr("the range {cell} has no end", cell=cell),
+            hint=tr("FIRST..LAST or FIRST..LAST..STEP, both ends included"),
+        )
     if abs(last - first) // abs(step) >= MOST:
-        raise InputError(f"the range {cell} is too long", hint=f"at most {MOST} tasks in one sweep")
+        raise InputError(
+            tr("the range {cell} is too long", cell=cell), hint=tr("at most {MOST} tasks in one sweep", MOST=MOST)
+        )
     return [str(number) for number in range(first, last + (1 if step > 0 else -1), step)]
 
 
@@ -99,14 +109,18 @@ def table(file: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     kinds = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
     read = kinds.get(file.suffix.lower())
     if read is None and (file.suffix or file.exists()):
-        raise InputError(f"{file} is no table of tasks", hint="its name ends in .csv or .jsonl")
+        raise InputError(tr("{file} is no table of tasks", file=file), hint=tr("its name ends in .csv or .jsonl"))
     try:
         # utf-8-sig: spreadsheets write a byte order mark, which would become part of the first name.
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise NotFound(f"there is no file {file}", hint="the path is relative to where you are") from None
+        raise NotFound(
+            tr("there is no file {file}", file=file), hint=tr("the path is relative to where you are")
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read", cause=str(error), hint="write it as UTF-8 text") from error
+        raise InputError(
+            tr("{file} cannot be read", file=file), cause=str(error), hint=tr("write it as UTF-8 text")
+        ) from error
     assert read is not None
     return read(file, text)
 
@@ -124,12 +138,20 @@ def _csv(file: Path, text: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
                 continue
             if len(row) != len(names):
                 raise InputError(
-                    f"{file}, line {reader.line_num}: {len(row)} cells under {len(names)} names",
-                    hint="quote cells that hold commas or line breaks",
+                    tr(
+                        "{file}, line {line_num}: {cells} cells under {names} names",
+                        file=file,
+                        line_num=reader.line_num,
+                        cells=len(row),
+                        names=len(names),
+                    ),
+                    hint=tr("quote cells that hold commas or line breaks"),
                 )
             rows.append(tuple(_sound(cell, file, reader.line_num) for cell in row))
     except csv.Error as error:
-        raise InputError(f"{file}, line {reader.line_num}, cannot be read", cause=str(error)) from error
+        raise InputError(
+            tr("{file}, line {line_num}, cannot be read", file=file, line_num=reader.line_num), cause=str(error)
+        ) from error
     return names, rows
 
 
@@ -144,13 +166,15 @@ def _jsonl(file: Path, text: str) -> tuple[tuple[str, ...], list[tuple[str, ...]
             # Numbers stay as they were written: 1e-3 is not to become 0.001.
             row = json.loads(line, parse_float=_Written, parse_int=_Written)
         except ValueError as error:
-            raise InputError(f"{file}, line {number}, is not JSON", cause=str(error)) from error
+            raise InputError(
+                tr("{file}, line {number}, is not JSON", file=file, number=number), cause=str(error)
+            ) from error
         if not isinstance(row, dict) or (names and set(row) != set(names)):
             raise InputError(
-                f"{file}, line {number}, has other names than the lines before"
+                tr("{file}, line {number}, has other names than the lines before", file=file, number=number)
                 if isinstance(row, dict)
-                else f"{file}, line {number}, is no object",
-                hint='one object a line, all with the same names: {"lr": 0.001, "seed": 0}',
+                else tr("{file}, line {number}, is no object", file=file, number=number),
+                hint=tr('one object a line, all with the same names: {"lr": 0.001, "seed": 0}'),
             )
         names = names or tuple(row)
         # Within lists they need not.
@@ -179,5 +203,7 @@ def _text(value: Any) -> str:
 
 def _sound(cell: str, file: Path, line: int) -> str:
     if "\0" in cell:
-        raise InputError(f"{file}, line {line}, holds a NUL", hint="a command cannot be given one")
+        raise InputError(
+            tr("{file}, line {line}, holds a NUL", file=file, line=line), hint=tr("a command cannot be given one")
+        )
     return cell

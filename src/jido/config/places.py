@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 from jido.errors import JidoError
+from jido.words import tr
 
 # A UNIX socket's path has 108 bytes on Linux; ssh adds a 17-byte suffix while it makes one.
 _SOCKET_ROOM = 60
@@ -72,6 +73,7 @@ def runtime() -> Path:
     if not ours:
         # /tmp is everybody's: who makes it first could read along.
         raise JidoError(
-            f"{folder} is not a private folder of yours", hint="remove it, or set XDG_RUNTIME_DIR to a private folder"
+            tr("{folder} is not a private folder of yours", folder=folder),
+            hint=tr("remove it, or set XDG_RUNTIME_DIR to a private folder"),
         )
     return folder

@@ -14,6 +14,7 @@ from jido.config.toml_lines import key_lines
 from jido.errors import ConfigError, InputError, nearest
 from jido.model.units import parse_duration, parse_size
 from jido.model.workspace import folder_name
+from jido.words import known, mark, tr
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -188,10 +189,10 @@ _GROUPS: dict[str, type[_Table]] = {"jobs": JobTable, "clusters": ClusterTable}
 
 # What a field of text has to say besides being text; a bare number is refused because its unit would be guessed.
 _NOTATIONS = {
-    "time": (parse_duration, 'a duration as text: "2h", "90m" or "6-00:00:00"'),
-    "warn": (parse_duration, 'a duration as text: "2m" or "90s"'),
-    "memory": (parse_size, 'a size as text: "29G"'),
-    "memory_per_gpu": (parse_size, 'a size as text: "29G"'),
+    "time": (parse_duration, mark('a duration as text: "2h", "90m" or "6-00:00:00"')),
+    "warn": (parse_duration, mark('a duration as text: "2m" or "90s"')),
+    "memory": (parse_size, mark('a size as text: "29G"')),
+    "memory_per_gpu": (parse_size, mark('a size as text: "29G"')),
 }
 _AT_LEAST = {"gpus": 0, "cpus": 1, "cpus_per_gpu": 1, "nodes": 1, "tasks": 1, "resume": 0}
 
@@ -226,15 +227,15 @@ def load(file: Path) -> Project:
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError("this is not UTF-8 text", file=str(file), line=line, cause=str(error)) from error
+        raise ConfigError(tr("this is not UTF-8 text"), file=str(file), line=line, cause=str(error)) from error
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from error
+        raise ConfigError(tr("cannot be read: {strerror}", strerror=error.strerror), file=str(file)) from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"at line (\d+)", str(error))
         raise ConfigError(
-            "this is not TOML",
+            tr("this is not TOML"),
             file=str(file),
             line=int(where[1]) if where else text.rstrip("\n").count("\n") + 1,
             cause=str(error),
@@ -261,14 +262,16 @@ class _Reader:
             if key not in _TABLES and key not in _GROUPS:
                 raise self.unknown((key,), [*_TABLES, *_GROUPS])
             if not isinstance(value, dict):
-                raise self.wrong((key,), f"{key} must be a table", f"write [{key}] on a line of its own")
+                raise self.wrong(
+                    (key,), tr("{key} must be a table", key=key), tr("write [{key}] on a line of its own", key=key)
+                )
             if key in _TABLES:
                 tables[key] = self.table((key,), value, _TABLES[key])
                 continue
             for name, inner in value.items():
                 if not isinstance(inner, dict):
                     hint = f"write [{key}.NAME] on a line of its own, with {name} below it"
-                    raise self.wrong((key, name), f"{dotted((key, name))} must be a table", hint)
+                    raise self.wrong((key, name), tr("{dotted} must be a table", dotted=dotted((key, name))), hint)
                 groups[key][name] = self.table((key, name), inner, _GROUPS[key])
         self.agree(raw.get("env", {}))
         head = tables.get("project", ProjectTable())
@@ -277,8 +280,8 @@ class _Reader:
         if name != folder_name(name):
             raise self.wrong(
                 ("project", "name"),
-                f"project.name {name!r} cannot be a folder's name everywhere",
-                f"use letters, digits and ._-, e.g. {folder_name(name)!r}",
+                tr("project.name {name!r} cannot be a folder's name everywhere", name=name),
+                tr("use letters, digits and ._-, e.g. {folder_name!r}", folder_name=folder_name(name)),
             )
         return Project(
             folder=folder,
@@ -296,7 +299,9 @@ class _Reader:
         said = [key for key in ("image", "requirements", "wheels", "python") if env.get(key)]
         if said[:1] == ["image"] and said[1:]:
             hint = f"take {said[1]} out, or image; what an image lacks is built into the image"
-            raise self.wrong(("env", said[1]), f"env.image and env.{said[1]} contradict each other", hint)
+            raise self.wrong(
+                ("env", said[1]), tr("env.image and env.{said} contradict each other", said=said[1]), hint
+            )
         if "requirements" not in said:
             return
         path = ("env", "requirements")
@@ -315,7 +320,10 @@ class _Reader:
 
     def unknown(self, path: tuple[str, ...], valid: list[str]) -> ConfigError:
         suggestion = nearest(path[-1], valid)
-        return self.wrong(path, f"unknown key {dotted(path)}" + (f"; {suggestion}" if suggestion else ""))
+        return self.wrong(
+            path,
+            tr("unknown key {dotted}{meant}", dotted=dotted(path), meant=f"; {suggestion}" if suggestion else ""),
+        )
 
     def table(self, path: tuple[str, ...], raw: dict[str, Any], kind: type[_Table]) -> _Table:
         types = get_type_hints(kind)
@@ -328,7 +336,9 @@ class _Reader:
                 values[key] = msgspec.convert(value, types[key])
             except msgspec.ValidationError as error:
                 raise self.wrong(
-                    here, f"{dotted(here)} must be {_said(key, types[key])}", cause=str(error)
+                    here,
+                    tr("{dotted} must be {said}", dotted=dotted(here), said=_said(key, types[key])),
+                    cause=str(error),
                 ) from error
             self.check(here, values[key])
         return kind(**values)
@@ -336,17 +346,29 @@ class _Reader:
     def check(self, path: tuple[str, ...], value: Any) -> None:
         key = path[-1]
         if key in _NOTATIONS and path[0] in _GROUPS:
-            parse, said = _NOTATIONS[key]
+            parse, notation = _NOTATIONS[key]
             try:
                 parse(value)
             except InputError as error:
-                raise self.wrong(path, f"{dotted(path)} must be {said}", cause=error.what) from error
+                raise self.wrong(
+                    path, tr("{dotted} must be {said}", dotted=dotted(path), said=known(notation)), cause=error.what
+                ) from error
         if isinstance(value, int) and value < _AT_LEAST.get(key, value):
-            raise self.wrong(path, f"{dotted(path)} must be at least {_AT_LEAST[key]}, not {value}")
+            raise self.wrong(
+                path,
+                tr(
+                    "{dotted} must be at least {least}, not {value}",
+                    dotted=dotted(path),
+                    least=_AT_LEAST[key],
+                    value=value,
+                ),
+            )
         if key in ("env", "set") and isinstance(value, dict):
             for name in value:
                 if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                    raise self.wrong((*path, name), f"{dotted((*path, name))} is not a variable's name")
+                    raise self.wrong(
+                        (*path, name), tr("{dotted} is not a variable's name", dotted=dotted((*path, name)))
+                    )
 
 
 def dotted(path: tuple[str, ...]) -> str:
@@ -360,13 +382,13 @@ def dotted(path: tuple[str, ...]) -> str:
 def _said(key: str, kind: Any) -> str:
     """What a field wants, in words."""
     if key in _NOTATIONS:
-        return _NOTATIONS[key][1]
+        return known(_NOTATIONS[key][1])
     kinds = [one for one in get_args(kind) if one is not type(None)] if get_origin(kind) is not tuple else []
     if get_origin(kind) is dict:
-        return 'a table of texts: { NAME = "value" }'
+        return tr('a table of texts: { NAME = "value" }')
     if len(kinds) > 1:
-        return "text or a list of texts"
+        return tr("text or a list of texts")
     plain = kinds[0] if kinds else kind
     if get_origin(plain) is tuple:
-        return 'a list of texts: ["a", "b"]'
-    return {int: "a whole number", str: "text in quotes"}.get(plain, str(plain))
+        return tr('a list of texts: ["a", "b"]')
+    return {int: tr("a whole number"), str: tr("text in quotes")}.get(plain, str(plain))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 from jido.errors import InputError
+from jido.words import tr
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,7 +38,10 @@ def kind_of(requirements: str) -> str:
     """
     name = PurePosixPath(requirements).name
     if name in _EXPORTS:
-        raise InputError(f"no environment is built from {name}", hint=f"export what it says: {_EXPORTS[name]}")
+        raise InputError(
+            tr("no environment is built from {name}", name=name),
+            hint=tr("export what it says: {command}", command=_EXPORTS[name]),
+        )
     if name in ("uv.lock", "pyproject.toml"):
         return "project"
     return "conda" if name.endswith((".yml", ".yaml")) else "pip"
@@ -59,9 +63,9 @@ def read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise InputError(
-            f"the requirements file {name} cannot be read",
+            tr("the requirements file {name} cannot be read", name=name),
             cause=str(error),
-            hint="its path is relative to the project's folder; see [env] in jido.toml",
+            hint=tr("its path is relative to the project's folder; see [env] in jido.toml"),
         ) from error
 
 
@@ -84,9 +88,14 @@ def inputs(folder: Path, name: str, seen: frozenset[str] = frozenset()) -> list[
         option = _OPTION.match(words)
         if option and option[1] in ("-e", "--editable"):
             raise InputError(
-                f"{name}:{number}: `{words}` would tie the environment to the code of one run",
-                cause="an environment is shared by runs that each have their own code",
-                hint="take the line out: the project's folder, and src/ in it, are on Python's path anyhow",
+                tr(
+                    "{name}:{number}: `{words}` would tie the environment to the code of one run",
+                    name=name,
+                    number=number,
+                    words=words,
+                ),
+                cause=tr("an environment is shared by runs that each have their own code"),
+                hint=tr("take the line out: the project's folder, and src/ in it, are on Python's path anyhow"),
             )
         if option:
             other = os.path.normpath(PurePosixPath(name).parent / option[2].strip())
@@ -118,12 +127,14 @@ def dependencies(folder: Path, name: str) -> tuple[str, ...]:
     try:
         project = tomllib.loads(read(folder, name).decode("utf-8")).get("project", {})
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{name} is not TOML", cause=str(error)) from error
+        raise InputError(tr("{name} is not TOML", name=name), cause=str(error)) from error
     said = project.get("dependencies") if isinstance(project, dict) else None
     if not isinstance(said, list) or not all(isinstance(one, str) for one in said):
         raise InputError(
-            f"{name} has no list of dependencies under [project]",
-            cause="they are dynamic, or written in another tool's table" if project else "it has no [project] at all",
-            hint="write them there, or into a requirements.txt and name that under [env] in jido.toml",
+            tr("{name} has no list of dependencies under [project]", name=name),
+            cause=tr("they are dynamic, or written in another tool's table")
+            if project
+            else tr("it has no [project] at all"),
+            hint=tr("write them there, or into a requirements.txt and name that under [env] in jido.toml"),
         )
     return tuple(said)

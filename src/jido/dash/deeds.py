@@ -21,6 +21,7 @@ from jido.dash import seen
 from jido.dash.board import Board
 from jido.errors import InputError, JidoError, NotFound
 from jido.model.job import JobSpec
+from jido.words import tr
 
 Say = Callable[[str], None]
 Result = dict[str, Any]
@@ -150,7 +151,8 @@ class Deeds:
         )
         if here is None:
             raise NotFound(
-                f"{form.project!r} is no project of yours that the dash knows", hint="jido dash, in its folder"
+                tr("{project!r} is no project of yours that the dash knows", project=form.project),
+                hint=tr("jido dash, in its folder"),
             )
         cluster = jobs.where(here, form.job or None, form.on)
         wanted = {name: getattr(form, name).strip() for name in ("name", "memory", "time", "partition", "command")}
@@ -158,7 +160,7 @@ class Deeds:
         for name in ("gpus", "cpus", "nodes"):
             text = getattr(form, name).strip()
             if text and not (text.isascii() and text.isdecimal() and len(text) < 7):
-                raise InputError(f"{name} is a whole number, not {text!r}")
+                raise InputError(tr("{name} is a whole number, not {text!r}", name=name, text=text))
             if text:
                 said[name] = int(text)
         return here, cluster, spec_of(here, form.job or None, cluster=cluster.name, flags=said)

@@ -17,6 +17,7 @@ from jido.dash.board import Board
 from jido.errors import NotFound, Refused
 from jido.jobs.runs import Run
 from jido.model.document import to_json
+from jido.words import tr
 
 # Ended runs that are shown of each cluster, besides all that are open.
 _RECENT = 60
@@ -75,7 +76,7 @@ class Errands:
             JidoError: They could not be looked at.
         """
         if maps.latest(self._name) is None:
-            raise NotFound(f"there is no map of {self._name} yet", hint=f"jido probe {self._name}")
+            raise NotFound(tr("there is no map of {name} yet", name=self._name), hint=f"jido probe {self._name}")
         [look] = capacity.look_again([self._name], fresh=True)
         changed = self._nodes_told(look)
         if look.error is not None:

@@ -24,6 +24,7 @@ from jido.dash.room import Room, of_project, words
 from jido.errors import InputError, JidoError, Refused
 from jido.picture.drawing import draw_viewpoints
 from jido.picture.page import styles
+from jido.words import tr
 
 if TYPE_CHECKING:
     import jinja2
@@ -169,7 +170,7 @@ class Pages:
 
         def answer() -> dict[str, Any]:
             if seen.under_way(self._room.run(number)):
-                raise Refused("it is being handed over", hint="ask again in a moment")
+                raise Refused(tr("it is being handed over"), hint=tr("ask again in a moment"))
             said = why.why(str(number), lang=self._room.lang)
             return {"page": msgspec.to_builtins(said.page), "problem": said.problem}
 
@@ -241,7 +242,7 @@ class Pages:
                 said = msgspec.json.decode(body)
                 form = msgspec.convert({key: value for key, value in said.items() if key != "deed"}, Form)
             except (msgspec.DecodeError, msgspec.ValidationError, AttributeError) as error:
-                raise InputError("the form cannot be understood", cause=str(error)) from error
+                raise InputError(tr("the form cannot be understood"), cause=str(error)) from error
             deeds.begin(name, verb, form.job or form.name or form.command, partial(verbs[verb], form))
 
         return await self._begun(request, begin)
@@ -253,9 +254,9 @@ class Pages:
             try:
                 name = msgspec.json.decode(body)["deed"]
             except (msgspec.DecodeError, KeyError, TypeError) as error:
-                raise InputError("it is not said what this deed is called") from error
+                raise InputError(tr("it is not said what this deed is called")) from error
             if not isinstance(name, str) or not _DEED.fullmatch(name):
-                raise InputError("no deed is called that")
+                raise InputError(tr("no deed is called that"))
             begin(name)
             return {"deed": name}
 

@@ -25,6 +25,7 @@ from jido.dash.gate import Gate, Key
 from jido.dash.pages import refused, routes
 from jido.dash.room import Room
 from jido.errors import InputError
+from jido.words import tr
 
 # Seconds that what is under way has to end when the server does.
 _PATIENCE = 10.0
@@ -93,9 +94,9 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise InputError(
-            f"port {port} of this machine cannot be taken",
+            tr("port {port} of this machine cannot be taken", port=port),
             cause=str(error),
-            hint="leave --port away to get a free one",
+            hint=tr("leave --port away to get a free one"),
         ) from error
     return listener
 

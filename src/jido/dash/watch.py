@@ -17,6 +17,7 @@ from jido.dash.board import Board
 from jido.dash.errands import Errands
 from jido.errors import HostKeyProblem, JidoError, LoginNeeded, NotFound, SchedulerError, TransportError
 from jido.jobs.pace import Pace
+from jido.words import tr
 
 # What a tab may want besides the glance: all of the cluster, or what a run writes (`run/NUMBER`).
 GLANCE, WHOLE, RUN = "glance", "whole", "run/"
@@ -190,4 +191,4 @@ class Watch:
         except Exception as error:
             # A bug, or a full disk: the page says so, and the other clusters go on.
             traceback.print_exc(file=sys.stderr)
-            self._lose(JidoError("a look broke off", cause=f"{type(error).__name__}: {error}"))
+            self._lose(JidoError(tr("a look broke off"), cause=f"{type(error).__name__}: {error}"))

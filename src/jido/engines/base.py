@@ -1,8 +1,7 @@
 """The socket every engine fills: intentions become questions, replies become facts.
 
-An engine is pure. It starts no process, opens no socket and reads no clock: every method returns data, or an `Ask`
-(the command to execute and how its reply is read). Adding a scheduler is one new file or folder that fills this
-class, one line in `jido.registry`, its recorded replies, and optionally a twin recipe.
+An engine is pure: no process, socket or clock. Every method returns data, or an `Ask` (a command, and how its reply
+is read). A new scheduler is a file or folder that fills this class, a line in `jido.registry` and recorded replies.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from jido.model.command import Ask, Command, Reply
 from jido.model.job import JobSpec, Resources, Sighting, Submission
 from jido.model.map import Instance, Map, NodeGroup, Now, Scheduling
 from jido.model.why import Meaning, Option, Waiting
+from jido.words import tr
 
 
 class Capability(msgspec.Struct, frozen=True):
@@ -354,7 +354,7 @@ class Engine(ABC):
         Raises:
             InputError: It cannot be written.
         """
-        raise InputError(f"{self.title} has no options in its job scripts")
+        raise InputError(tr("{title} has no options in its job scripts", title=self.title))
 
     def meaning(self, reason: str) -> Meaning | None:
         """What one of its reasons means, in plain words; None for one it does not know."""

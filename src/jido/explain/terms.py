@@ -12,7 +12,7 @@ from jido.explain.volume import quota_words
 from jido.model.capacity import capacity, takes_jobs
 from jido.model.map import Map, Partition
 from jido.model.units import human_size
-from jido.words import LANGUAGES
+from jido.words import LANGUAGES, tr
 
 
 def term_key(word: str) -> str:
@@ -29,7 +29,7 @@ def term_key(word: str) -> str:
     }
     key = names.get(_plain(word)) or names.get(_plain(word).removesuffix("s"))
     if key is None:
-        raise NotFound(f"there is no explanation of {word!r}", hint=nearest(_plain(word), names))
+        raise NotFound(tr("there is no explanation of {word!r}", word=word), hint=nearest(_plain(word), names))
     return key
 
 

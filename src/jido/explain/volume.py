@@ -12,6 +12,7 @@ from jido.explain.speech import Speech
 from jido.model.facts import Fact
 from jido.model.map import Map, Volume
 from jido.model.units import human_size
+from jido.words import tr
 
 
 def whole_path(path: str, map_: Map) -> str:
@@ -24,10 +25,12 @@ def whole_path(path: str, map_: Map) -> str:
         if path == short or path.startswith(short + "/"):
             home = next((host.home.value for host in map_.instance.login if host.home.value), None)
             if home is None:
-                raise InputError(f"the map of {map_.name} does not know your home", hint="write the whole path")
+                raise InputError(
+                    tr("the map of {name} does not know your home", name=map_.name), hint=tr("write the whole path")
+                )
             path = home + path[len(short) :]
     if not path.startswith("/"):
-        raise InputError(f"{path!r} is not an absolute path", hint="e.g. /data/u123")
+        raise InputError(tr("{path!r} is not an absolute path", path=path), hint=tr("e.g. /data/u123"))
     return "/" + posixpath.normpath(path).lstrip("/")
 
 

@@ -10,6 +10,7 @@ import msgspec
 from jido.errors import Refused
 from jido.jobs.environments import About
 from jido.model.command import Ask, Command, Reply
+from jido.words import tr
 
 _ASKED_MEANWHILE = 75
 
@@ -107,10 +108,10 @@ def look(stores: Sequence[str]) -> Ask[list[Kept]]:
 
 
 def _read(reply: Reply) -> list[Kept]:
-    text = reply.check("looking for environments").stdout.decode("utf-8", "surrogateescape")
+    text = reply.check(tr("looking for environments")).stdout.decode("utf-8", "surrogateescape")
     records = text.split("\x1e")
     if records[-1] != "whole\n":
-        raise Refused("the list of environments was cut", hint="try it again")
+        raise Refused(tr("the list of environments was cut"), hint=tr("try it again"))
     return [_kept(record.split("\x1f")) for record in records[:-1]]
 
 
@@ -146,9 +147,11 @@ def remove(kept: Kept) -> Ask[None]:
     def parse(reply: Reply) -> None:
         if reply.code == _ASKED_MEANWHILE:
             raise Refused(
-                f"{kept.digest} stays", cause=f"{reply.text} asked for it just now", hint="try it again later"
+                tr("{digest} stays", digest=kept.digest),
+                cause=tr("{text} asked for it just now", text=reply.text),
+                hint=tr("try it again later"),
             )
-        reply.check(f"removing {kept.folder}")
+        reply.check(tr("removing {folder}", folder=kept.folder))
 
     return Ask(command, parse)
 
@@ -158,6 +161,6 @@ def tidy(kept: Collection[Kept]) -> Ask[None]:
     command = Command(("sh", "-c", _TIDY, "jido-env", *(one.folder for one in kept)), timeout=1800)
 
     def parse(reply: Reply) -> None:
-        reply.check("tidying the environments")
+        reply.check(tr("tidying the environments"))
 
     return Ask(command, parse)

@@ -26,6 +26,7 @@ from jido.jobs.status import refresh
 from jido.model.command import Command
 from jido.model.job import State
 from jido.transports.base import Live, Transport
+from jido.words import tr
 
 ASK_EVERY = 10.0
 # A cut connection is tried again with these pauses, in seconds, before following is given up; the job goes on.
@@ -146,7 +147,11 @@ def follow(
                     break
                 elif kind == "gone":
                     raise Unreachable(
-                        f"the folder of run {run.number} on {run.cluster} cannot be entered",
+                        tr(
+                            "the folder of run {number} on {cluster} cannot be entered",
+                            number=run.number,
+                            cluster=run.cluster,
+                        ),
                         cause=data.decode("utf-8", "replace"),
                         hint=f"jido story {run.number}",
                     )
@@ -269,7 +274,12 @@ class Watcher:
                 if patience < _SILENCE:
                     return
                 raise ConnectionLost(
-                    f"nothing was heard from {self._transport.host} for {patience:g} s", transient=True
+                    tr(
+                        "nothing was heard from {host} for {patience:g} s",
+                        host=self._transport.host,
+                        patience=patience,
+                    ),
+                    transient=True,
                 ) from None
             if kind == "eof":
                 code = self._live.wait(10)
@@ -278,7 +288,10 @@ class Watcher:
                 if code == 3:
                     yield "gone", self._live.stderr.read().strip()
                     return
-                raise ConnectionLost(f"the watcher on {self._transport.host} ended with code {code}", transient=True)
+                raise ConnectionLost(
+                    tr("the watcher on {host} ended with code {code}", host=self._transport.host, code=code),
+                    transient=True,
+                )
             yield kind, data
 
     def _next(self, patience: float) -> tuple[str, bytes]:

@@ -17,6 +17,7 @@ from jido.jobs.runs import Run, Task
 from jido.jobs.status import refresh
 from jido.model.command import Command
 from jido.transports.base import Transport
+from jido.words import tr
 
 # $1 the run folder, $2 the folder of its logs, $3 the task, $4 how many bytes of its output were seen, $5 whether it
 # is packed. An end that has a file of its own is looked for before the log's size is taken; a packed task's after
@@ -123,7 +124,11 @@ def follow(
                     yield Log(data)
                 elif kind == "gone":
                     raise Unreachable(
-                        f"the folder of run {run.number} on {run.cluster} cannot be entered",
+                        tr(
+                            "the folder of run {number} on {cluster} cannot be entered",
+                            number=run.number,
+                            cluster=run.cluster,
+                        ),
                         cause=data.decode("utf-8", "replace"),
                         hint=f"jido story {run.number}",
                     )

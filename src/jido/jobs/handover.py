@@ -23,6 +23,7 @@ from jido.model.command import Ask, Command, Reply
 from jido.model.job import Submission
 from jido.model.workspace import Workspace
 from jido.transports.framing import posix_line
+from jido.words import tr
 
 _MARK = "jido: handing over"
 
@@ -168,7 +169,7 @@ def places(attempt: int) -> tuple[str, str]:
 
 
 def _placed(reply: Reply) -> Submission:
-    reply.check("placing the run")
+    reply.check(tr("placing the run"))
     return Submission(later=True)
 
 
@@ -178,7 +179,7 @@ def _outcome(reply: Reply, engine: Ask[Submission]) -> Submission:
     if not handed:
         if reply.code is None:
             return Submission(ambiguous="the exec was stopped at its time limit before it handed the job over")
-        reply.check("placing the run")
+        reply.check(tr("placing the run"))
         return Submission(ambiguous="the exec ended without handing the job over and without saying why")
     stderr = reply.stderr.partition(mark)[2]
     said = engine.parse(Reply(engine.command, reply.host, reply.code, stdout, stderr, reply.at, reply.took))

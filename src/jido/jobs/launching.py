@@ -14,6 +14,7 @@ from jido.errors import InputError, Refused, nearest
 from jido.jobs.resuming import heard
 from jido.model.job import JobSpec
 from jido.model.map import Map, Scheduling
+from jido.words import tr
 
 if TYPE_CHECKING:
     import jinja2
@@ -42,9 +43,15 @@ def resolve(spec: JobSpec, engine: Engine, map_: Map | None) -> tuple[JobSpec, t
     starts = way in ("tasks", "mpi") or (way == "torchrun" and spec.resources.nodes > 1)
     if starts and engine.launcher(spec, 1) is None:
         raise Refused(
-            f"{engine.title} cannot start {spec.resources.nodes * spec.resources.tasks} processes of this job",
+            tr(
+                "{title} cannot start {nodes} processes of this job",
+                title=engine.title,
+                nodes=spec.resources.nodes * spec.resources.tasks,
+            ),
             cause=engine.capabilities(map_.scheduling if map_ else Scheduling()).multinode.why_not,
-            hint="--launch none starts the command once; with one node, --launch torchrun starts several processes",
+            hint=tr(
+                "--launch none starts the command once; with one node, --launch torchrun starts several processes"
+            ),
         )
     return msgspec.structs.replace(spec, launch=way), said
 
@@ -54,8 +61,8 @@ def _chosen(spec: JobSpec) -> tuple[str, tuple[str, ...]]:
     if spec.launch:
         if spec.launch not in WAYS:
             raise InputError(
-                f"processes are not started by {spec.launch!r}",
-                hint=f"{nearest(spec.launch, WAYS)} one of {', '.join(WAYS)}".strip(),
+                tr("processes are not started by {launch!r}", launch=spec.launch),
+                hint=tr("{nearest} one of {WAYS}", nearest=nearest(spec.launch, WAYS), WAYS=", ".join(WAYS)).strip(),
             )
         return spec.launch, ()
     if want.nodes * want.tasks == 1 or (spec.sweep and spec.sweep.packed):

@@ -22,6 +22,7 @@ from jido.jobs import task_rows as tasks_
 from jido.jobs.runs import Event, Run, Task
 from jido.model.job import JobSpec, Sighting, State
 from jido.model.sweep import Assignment
+from jido.words import tr
 
 # What the story says where jido itself was told to end a run.
 CANCEL = "cancel asked for"
@@ -265,7 +266,8 @@ class Ledger:
         if row is None:
             last = self._db.execute("SELECT max(number) FROM runs").fetchone()[0]
             raise NotFound(
-                f"there is no run {number}", hint=f"the last one is {last}; see `jido ps -a`" if last else ""
+                tr("there is no run {number}", number=number),
+                hint=tr("the last one is {last}; see `jido ps -a`", last=last) if last else "",
             )
         return rows_.read(row)
 
@@ -287,7 +289,7 @@ class Ledger:
         row = self._db.execute(f"SELECT * FROM runs WHERE {where} ORDER BY number DESC LIMIT 1", values).fetchone()  # noqa: S608
         if row is None:
             hint = "`jido ps -a` lists them" if self.count() else "nothing was submitted from this machine yet"
-            raise NotFound(f"no run goes by {selector!r}", hint=hint)
+            raise NotFound(tr("no run goes by {selector!r}", selector=selector), hint=hint)
         return rows_.read(row)
 
     def between(self, low: int, high: int) -> list[Run]:
@@ -299,7 +301,9 @@ class Ledger:
         rows = self._db.execute("SELECT * FROM runs WHERE number BETWEEN ? AND ? ORDER BY number", (low, high))
         found = [rows_.read(row) for row in rows]
         if not found:
-            raise NotFound(f"there is no run from {low} to {high}", hint="`jido ps -a` lists them")
+            raise NotFound(
+                tr("there is no run from {low} to {high}", low=low, high=high), hint=tr("`jido ps -a` lists them")
+            )
         return found
 
     def where(self, states: Iterable[State] | None = None, tags: Sequence[str] = (), words: str = "") -> list[Run]:

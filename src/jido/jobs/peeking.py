@@ -10,6 +10,7 @@ from jido.errors import JidoError
 from jido.jobs.runs import Run
 from jido.model.command import Ask, Command, Reply
 from jido.model.workspace import Workspace
+from jido.words import tr
 
 # Bytes of one file that one look brings.
 MOST = 256 * 1024
@@ -89,17 +90,17 @@ def peek(run: Run, known: Mapping[str, int]) -> Ask[Peeped]:
 
 
 def _read(reply: Reply, paths: Sequence[str]) -> Peeped:
-    reply.check("looking at what the run has written")
+    reply.check(tr("looking at what the run has written"))
     rest, pieces = reply.stdout, {}
     for path in paths:
         head, _, rest = rest.partition(b"\n")
         numbers = head.split()
         if len(numbers) != 3 or not all(word.lstrip(b"-").isdigit() for word in numbers):
-            raise JidoError("the look at the run's files was cut short", transient=True)
+            raise JidoError(tr("the look at the run's files was cut short"), transient=True)
         size, start, count = map(int, numbers)
         if len(rest) < count:
             # It became shorter between the two moments; the next look finds that out.
-            raise JidoError("a file of the run became shorter while it was read", transient=True)
+            raise JidoError(tr("a file of the run became shorter while it was read"), transient=True)
         pieces[path], rest = Piece(size, start, rest[:count]), rest[count:]
     names = rest.split(b"\0")[:-1]
     return Peeped(pieces, tuple(name.decode("utf-8", "surrogateescape") for name in names))

@@ -11,6 +11,7 @@ from jido.jobs.runs import Run
 from jido.jobs.task_folders import ranges
 from jido.model.command import Ask, Command, Reply
 from jido.model.workspace import Workspace
+from jido.words import tr
 
 # The first of these that a task left is taken; of JSON Lines its last object.
 NAMES = ("metrics.json", "metrics.jsonl", "results.json")
@@ -38,7 +39,7 @@ def read(run: Run, tasks: Sequence[int]) -> Ask[dict[int, str]]:
 def _objects(reply: Reply) -> dict[int, str]:
     if reply.code == 3:
         return {}
-    reply.check("reading what the tasks left")
+    reply.check(tr("reading what the tasks left"))
     found: dict[int, tuple[int, str]] = {}
     with tarfile.open(fileobj=io.BytesIO(reply.stdout), mode="r:") as archive:
         for member in archive:

@@ -10,6 +10,7 @@ from jido.engines.base import Engine
 from jido.errors import InputError, Refused
 from jido.model.job import JobSpec
 from jido.model.map import Scheduling
+from jido.words import tr
 
 if TYPE_CHECKING:
     import jinja2
@@ -31,24 +32,35 @@ def resolve(spec: JobSpec, engine: Engine) -> tuple[JobSpec, tuple[str, ...]]:
     """
     limit = spec.resources.time
     if spec.warn_signal not in ("", *SIGNALS):
-        raise InputError(f"{spec.warn_signal!r} is no signal of a warning", hint=f"one of {', '.join(SIGNALS)}")
+        raise InputError(
+            tr("{warn_signal!r} is no signal of a warning", warn_signal=spec.warn_signal),
+            hint=tr("one of {SIGNALS}", SIGNALS=", ".join(SIGNALS)),
+        )
     if spec.warn is not None and (spec.warn < 1 or (limit is not None and spec.warn >= limit)):
         raise InputError(
-            f"a warning {spec.warn} s before the time limit of {limit} s comes too early or too late",
-            hint="give a shorter one, or a longer limit",
+            tr(
+                "a warning {warn} s before the time limit of {limit} s comes too early or too late",
+                warn=spec.warn,
+                limit=limit,
+            ),
+            hint=tr("give a shorter one, or a longer limit"),
         )
     if not spec.resume:
         return spec, ()
     if spec.resume < 0:
-        raise InputError(f"a job cannot be resumed {spec.resume} times", hint="--resume 5")
+        raise InputError(tr("a job cannot be resumed {resume} times", resume=spec.resume), hint="--resume 5")
     if spec.sweep and spec.sweep.packed:
         raise Refused(
-            "packed tasks cannot be resumed",
-            cause="several run in one allocation, and those that its time limit cuts short count as failed",
-            hint="--no-packed makes it an array, where each task is resumed by itself; or `jido retry` afterwards",
+            tr("packed tasks cannot be resumed"),
+            cause=tr("several run in one allocation, and those that its time limit cuts short count as failed"),
+            hint=tr(
+                "--no-packed makes it an array, where each task is resumed by itself; or `jido retry` afterwards"
+            ),
         )
     if not engine.put_back():
-        raise Refused(f"{engine.title} does not put jobs back into its queue", hint="leave --resume away")
+        raise Refused(
+            tr("{title} does not put jobs back into its queue", title=engine.title), hint=tr("leave --resume away")
+        )
     warn = spec.warn or (min(_WARN, max(1, limit // 4)) if limit else _WARN)
     said = f"resumed at most {spec.resume} times; warned {warn} s before the time limit"
     return msgspec.structs.replace(spec, warn=warn), (said,)

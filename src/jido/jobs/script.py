@@ -13,6 +13,7 @@ from jido.errors import InputError
 from jido.jobs import environments, launching, resuming, sweeping
 from jido.model.job import JobSpec
 from jido.model.workspace import Workspace
+from jido.words import tr
 
 if TYPE_CHECKING:
     import jinja2
@@ -105,9 +106,13 @@ def render(
     """
     for name, value in spec.env.items():
         if not name.isidentifier() or not name.isascii() or "\0" in value:
-            raise InputError(f"{name!r} cannot be set in a job's environment", hint="use letters, digits and _")
+            raise InputError(
+                tr("{name!r} cannot be set in a job's environment", name=name), hint=tr("use letters, digits and _")
+            )
     if not spec.argv:
-        raise InputError("there is no command to run", hint="write it behind --, e.g. jido run -- python train.py")
+        raise InputError(
+            tr("there is no command to run"), hint=tr("write it behind --, e.g. jido run -- python train.py")
+        )
     spec = environments.inside(spec, environment)
     identity: Mapping[str, str] = engine.job_environment()
     array = bool(spec.sweep and not spec.sweep.packed)

@@ -9,6 +9,7 @@ from jido.errors import InputError, nearest
 from jido.jobs.ledger import Ledger
 from jido.jobs.runs import Run
 from jido.model.job import State
+from jido.words import tr
 
 # Besides each state's own word, with its blanks as hyphens.
 _GROUPS: dict[str, frozenset[State]] = {
@@ -54,7 +55,10 @@ def _meant(ledger: Ledger, term: str) -> list[Run]:
             elif part.startswith("@"):
                 states = _states(part[1:]) if states is None else states & _states(part[1:])
             else:
-                raise InputError(f"{part!r} in {term!r} says no runs", hint="write @failed, +tag or @failed&+tag")
+                raise InputError(
+                    tr("{part!r} in {term!r} says no runs", part=part, term=term),
+                    hint=tr("write @failed, +tag or @failed&+tag"),
+                )
         return ledger.where(states, tags)
     return [ledger.find(term)]
 
@@ -62,5 +66,8 @@ def _meant(ledger: Ledger, term: str) -> list[Run]:
 def _states(word: str) -> frozenset[State]:
     plain = word.strip().lower().replace(" ", "-").replace("_", "-")
     if plain not in _GROUPS:
-        raise InputError(f"no state is called {word!r}", hint=f"{nearest(plain, _GROUPS)}; e.g. @open, @failed, @bad")
+        raise InputError(
+            tr("no state is called {word!r}", word=word),
+            hint=tr("{nearest}; e.g. @open, @failed, @bad", nearest=nearest(plain, _GROUPS)),
+        )
     return _GROUPS[plain]

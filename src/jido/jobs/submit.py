@@ -27,6 +27,7 @@ from jido.model.job import JobSpec, Sighting, State
 from jido.model.sweep import Assignment
 from jido.model.workspace import Workspace, folder_name
 from jido.transports.base import Transport, ask
+from jido.words import tr
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -201,9 +202,9 @@ def _submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, 
     if outcome.refused:
         ledger.refused(run.number, outcome.refused, engine.name)
         raise SchedulerRefused(
-            f"{cluster} refused the job",
+            tr("{cluster} refused the job", cluster=cluster),
             cause=outcome.refused,
-            hint=outcome.hint or "see `jido show` for what it has",
+            hint=outcome.hint or tr("see `jido show` for what it has"),
         )
     ledger.note(run.number, f"the answer was not clear: {outcome.ambiguous}", engine.name)
     return _resolve(transport, engine, ledger, run, outcome.ambiguous)
@@ -216,7 +217,9 @@ def _resolve(transport: Transport, engine: Engine, ledger: Ledger, run: Run, why
     except JidoError as error:
         raise _unknown(run, f"{why}; then: {error.what}") from error
     if after.state.ended and not after.job:
-        raise SchedulerRefused(f"run {run.number} was not submitted", cause=after.reason, hint="submit it again")
+        raise SchedulerRefused(
+            tr("run {number} was not submitted", number=run.number), cause=after.reason, hint=tr("submit it again")
+        )
     if not after.job:
         raise _unknown(run, why)
     return after
@@ -224,9 +227,13 @@ def _resolve(transport: Transport, engine: Engine, ledger: Ledger, run: Run, why
 
 def _unknown(run: Run, why: str) -> StateUnknown:
     return StateUnknown(
-        f"it is not known whether {run.cluster} took run {run.number}",
+        tr("it is not known whether {cluster} took run {number}", cluster=run.cluster, number=run.number),
         cause=why,
-        hint=f"do not submit it again: `jido ps` asks {run.cluster} for its token {run.token} and settles it",
+        hint=tr(
+            "do not submit it again: `jido ps` asks {cluster} for its token {token} and settles it",
+            cluster=run.cluster,
+            token=run.token,
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from jido.errors import JidoError
+from jido.words import tr
 
 # One script for each version of the schema: what brings a ledger of the version before it to this one.
 _VERSIONS = (
@@ -115,10 +116,12 @@ def connect(file: Path) -> sqlite3.Connection:
         _migrate(db, file)
     except sqlite3.DatabaseError as error:
         raise JidoError(
-            f"the ledger {file} cannot be opened",
+            tr("the ledger {file} cannot be opened", file=file),
             cause=str(error),
-            hint="is the disk full or the file damaged? Move it away and jido begins a new one; jobs on "
-            "clusters are not touched",
+            hint=tr(
+                "is the disk full or the file damaged? Move it away and jido begins a new one; jobs on "
+                "clusters are not touched"
+            ),
         ) from error
     return db
 
@@ -134,7 +137,9 @@ def _migrate(db: sqlite3.Connection, file: Path) -> None:
     try:
         before = _version(db)
         if before > len(_VERSIONS):
-            raise JidoError(f"the ledger {file} is of a newer jido", hint="upgrade jido on this machine")
+            raise JidoError(
+                tr("the ledger {file} is of a newer jido", file=file), hint=tr("upgrade jido on this machine")
+            )
         for script in _VERSIONS[before:]:
             for statement in script.split(";"):
                 db.execute(statement)

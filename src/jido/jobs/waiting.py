@@ -28,6 +28,7 @@ from jido.model.chain import Before
 from jido.model.job import State, Submission
 from jido.model.workspace import Workspace
 from jido.transports.base import Transport, ask
+from jido.words import tr
 
 NO_ROOM = "waits here: no more jobs are taken there now"
 # Seconds after which one look stops handing over; the next goes on.
@@ -64,9 +65,9 @@ def line_up(
         run = ledger.get(run.number)
     if run.state is State.REFUSED:
         raise SchedulerRefused(
-            f"{run.cluster} refused the job",
+            tr("{cluster} refused the job", cluster=run.cluster),
             cause=run.reason,
-            hint="`jido show` lists your limits; ask for fewer tasks, `--packed`, or another account or QoS",
+            hint=tr("`jido show` lists your limits; ask for fewer tasks, `--packed`, or another account or QoS"),
         )
     return run
 

@@ -10,44 +10,45 @@ import msgspec
 from jido.errors import InputError, Refused, StateUnknown
 from jido.model.bundle import Finding, Part
 from jido.model.command import Ask, Command, Reply
+from jido.words import mark, tr
 
 # What programs put into a home folder, made again or as good elsewhere: a symbolic link to it serves them as well.
 KNOWN = {
-    ".cache/huggingface": "models and datasets of Hugging Face",
-    ".cache/torch": "models of PyTorch",
-    ".cache/pip": "pip's downloads",
-    ".cache/uv": "uv's downloads",
-    ".cache/kagglehub": "downloads of Kaggle",
-    ".cache/torch_extensions": "compiled extensions of PyTorch",
-    ".cache/vllm": "compiled graphs of vLLM",
-    ".cache/wandb": "artifacts of Weights & Biases",
-    ".cache/whisper": "models of Whisper",
-    ".cache/conda": "conda's downloads",
-    ".local/share/uv": "tools and Pythons of uv",
-    ".local/share/wandb": "artifacts of Weights & Biases",
-    ".local/lib": "packages of pip install --user",
-    ".conda": "conda's packages and environments",
-    "miniconda3": "conda itself with its environments",
-    "anaconda3": "conda itself with its environments",
-    "miniforge3": "conda itself with its environments",
-    "mambaforge": "conda itself with its environments",
-    "micromamba": "micromamba's packages and environments",
-    ".mamba": "mamba's packages",
-    ".apptainer/cache": "container images",
-    ".singularity/cache": "container images",
-    ".triton": "compiled kernels of Triton",
-    ".nv": "compiled kernels of CUDA",
-    ".cupy": "compiled kernels of CuPy",
-    ".keras": "models and datasets of Keras",
-    "nltk_data": "data of NLTK",
-    "scikit_learn_data": "datasets of scikit-learn",
-    ".npm": "npm's downloads",
-    ".cargo": "Rust's packages",
-    ".rustup": "Rust itself",
-    ".julia": "Julia's packages",
-    ".ollama": "models of Ollama",
-    ".vscode-server": "VS Code's half on this machine",
-    ".cursor-server": "Cursor's half on this machine",
+    ".cache/huggingface": mark("models and datasets of Hugging Face"),
+    ".cache/torch": mark("models of PyTorch"),
+    ".cache/pip": mark("pip's downloads"),
+    ".cache/uv": mark("uv's downloads"),
+    ".cache/kagglehub": mark("downloads of Kaggle"),
+    ".cache/torch_extensions": mark("compiled extensions of PyTorch"),
+    ".cache/vllm": mark("compiled graphs of vLLM"),
+    ".cache/wandb": mark("artifacts of Weights & Biases"),
+    ".cache/whisper": mark("models of Whisper"),
+    ".cache/conda": mark("conda's downloads"),
+    ".local/share/uv": mark("tools and Pythons of uv"),
+    ".local/share/wandb": mark("artifacts of Weights & Biases"),
+    ".local/lib": mark("packages of pip install --user"),
+    ".conda": mark("conda's packages and environments"),
+    "miniconda3": mark("conda itself with its environments"),
+    "anaconda3": mark("conda itself with its environments"),
+    "miniforge3": mark("conda itself with its environments"),
+    "mambaforge": mark("conda itself with its environments"),
+    "micromamba": mark("micromamba's packages and environments"),
+    ".mamba": mark("mamba's packages"),
+    ".apptainer/cache": mark("container images"),
+    ".singularity/cache": mark("container images"),
+    ".triton": mark("compiled kernels of Triton"),
+    ".nv": mark("compiled kernels of CUDA"),
+    ".cupy": mark("compiled kernels of CuPy"),
+    ".keras": mark("models and datasets of Keras"),
+    "nltk_data": mark("data of NLTK"),
+    "scikit_learn_data": mark("datasets of scikit-learn"),
+    ".npm": mark("npm's downloads"),
+    ".cargo": mark("Rust's packages"),
+    ".rustup": mark("Rust itself"),
+    ".julia": mark("Julia's packages"),
+    ".ollama": mark("models of Ollama"),
+    ".vscode-server": mark("VS Code's half on this machine"),
+    ".cursor-server": mark("Cursor's half on this machine"),
 }
 # Logins are refused where these are links, or depend on them.
 _STAY = (".ssh", ".config", ".jido", ".gnupg", ".local", ".cache")
@@ -189,9 +190,13 @@ def named(path: str, home: str) -> str:
     full = posixpath.normpath(posixpath.join(home, path.removeprefix("~/")))
     inside = full.removeprefix(home.rstrip("/") + "/")
     if inside == full or inside in ("", "."):
-        raise InputError(f"{path} is not in your home there", hint=f"name a folder in {home}")
+        raise InputError(
+            tr("{path} is not in your home there", path=path), hint=tr("name a folder in {home}", home=home)
+        )
     if inside in _STAY or inside.split("/")[0] in (".ssh", ".gnupg"):
-        raise InputError(f"{path} has to stay in your home", cause="logins, or settings, depend on it")
+        raise InputError(
+            tr("{path} has to stay in your home", path=path), cause=tr("logins, or settings, depend on it")
+        )
     return inside
 
 
@@ -210,24 +215,39 @@ def move(home: str, inside: str, store: str) -> Ask[str]:
 
     def parse(reply: Reply) -> str:
         said = {
-            _BUSY: Refused(f"{inside} is being moved already", hint="wait until that has ended"),
+            _BUSY: Refused(
+                tr("{inside} is being moved already", inside=inside), hint=tr("wait until that has ended")
+            ),
             _THERE: Refused(
-                f"{target} is there already", cause="it is not known to be a copy", hint="look what is in it"
+                tr("{target} is there already", target=target),
+                cause=tr("it is not known to be a copy"),
+                hint=tr("look what is in it"),
             ),
             _CHANGES: StateUnknown(
-                f"{inside} changes while it is moved; nothing was removed",
-                hint="end the programs and jobs that use it, then move it again",
+                tr("{inside} changes while it is moved; nothing was removed", inside=inside),
+                hint=tr("end the programs and jobs that use it, then move it again"),
             ),
             _ANEW: Refused(
-                f"{inside} was made anew while its move was cut; all files are in {source}.jido-old and {target}",
-                hint=f"bring what is in {source} there yourself, then move it again",
+                tr(
+                    "{inside} was made anew while its move was cut; all files are in {source}.jido-old and {target}",
+                    inside=inside,
+                    source=source,
+                    target=target,
+                ),
+                hint=tr("bring what is in {source} there yourself, then move it again", source=source),
             ),
-            _NO_ROOM: Refused(f"there is no room for {inside} in {posixpath.dirname(target)}", hint="jido df"),
-            _NOT: Refused(f"{inside} is no folder in {home}", hint="jido home shows what is there"),
+            _NO_ROOM: Refused(
+                tr("there is no room for {inside} in {dirname}", inside=inside, dirname=posixpath.dirname(target)),
+                hint="jido df",
+            ),
+            _NOT: Refused(
+                tr("{inside} is no folder in {home}", inside=inside, home=home),
+                hint=tr("jido home shows what is there"),
+            ),
         }.get(reply.code if reply.code is not None else 0)
         if said is not None:
             raise said
-        reply.check(f"moving {inside}", hint="nothing was lost; move it again to go on")
+        reply.check(tr("moving {inside}", inside=inside), hint=tr("nothing was lost; move it again to go on"))
         return target
 
     return Ask(Command(("sh", "-c", _MOVE, "jido-home", source, target), timeout=24 * 3600), parse)

@@ -13,6 +13,7 @@ from jido.errors import CommandFailed, InputError, Refused
 from jido.layout.planning import HERE, Layout
 from jido.model.command import Ask, Command, Reply
 from jido.model.workspace import ROLES
+from jido.words import tr
 
 _STRANGER = 76
 
@@ -53,13 +54,16 @@ def there(layout: Layout, project: Project, *, join: bool = False) -> Ask[None]:
     def parse(reply: Reply) -> None:
         if reply.code == _STRANGER:
             raise Refused(
-                f"a project of that name lies in {root} on {reply.host} already",
-                cause=f"it was laid out from {reply.text}, this one is {origin}",
-                hint="if it is the same project: `jido init --on "
-                f"{layout.cluster} --join`; if not, give this one another name: `jido init --name NAME`",
+                tr("a project of that name lies in {root} on {host} already", root=root, host=reply.host),
+                cause=tr("it was laid out from {text}, this one is {origin}", text=reply.text, origin=origin),
+                hint=tr(
+                    "if it is the same project: `jido init --on {cluster} --join`; if not, give this one "
+                    "another name: `jido init --name NAME`",
+                    cluster=layout.cluster,
+                ),
             )
         try:
-            reply.check(f"making the folders in {root}")
+            reply.check(tr("making the folders in {root}", root=root))
         except CommandFailed as error:
             error.hint = error.hint or f"if it may not be there: `jido init --on {layout.cluster} --work DIR`"
             raise
@@ -112,7 +116,9 @@ def here(project: Project, missing: Here, *, name: str, cluster: str) -> None:
         if missing.ignore:
             _append(folder / ".gitignore", missing.ignore)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written", cause=str(error), hint="is it your folder?") from error
+        raise InputError(
+            tr("{folder} cannot be written", folder=folder), cause=str(error), hint=tr("is it your folder?")
+        ) from error
 
 
 def _write_new(file: Path, text: str) -> None:

@@ -15,13 +15,14 @@ from jido.model.destination import Destination
 from jido.model.map import Map, Volume
 from jido.model.units import human_size
 from jido.model.workspace import ROLES, Workspace
+from jido.words import mark, tr
 
 # What a project's folder holds here; code is the folder itself.
 HERE = {
-    "data": "datasets, never pushed with the code (`jido push --data`)",
-    "logs": "what jobs printed, one file a run",
-    "checkpoints": "what training saved, when pulled",
-    "results": "what came home, one folder a run",
+    "data": mark("datasets, never pushed with the code (`jido push --data`)"),
+    "logs": mark("what jobs printed, one file a run"),
+    "checkpoints": mark("what training saved, when pulled"),
+    "results": mark("what came home, one folder a run"),
 }
 
 
@@ -89,18 +90,27 @@ def plan(
     warnings: list[str] = []
     said = _said(project, cluster, work)
     if said is None and before is None and destination.work:
-        said = destination.work, f"the address of {cluster}"
+        said = destination.work, tr("the address of {cluster}", cluster=cluster)
     if said:
         folder, source = said
         parent = _expanded(folder, map_, destination, user)
-        root, why = posixpath.join(parent, project.name), f"{parent} because {source} says so"
+        root, why = (
+            posixpath.join(parent, project.name),
+            tr("{folder} because {source} says so", folder=parent, source=source),
+        )
     elif before is not None:
-        root, why = before.root, f"{posixpath.dirname(before.root)} because it was laid out there before"
+        root, why = (
+            before.root,
+            tr("{folder} because it was laid out there before", folder=posixpath.dirname(before.root)),
+        )
     elif destination.is_local and map_ is None:
         # Projects of equal names must not meet: here their folders tell them apart.
         tag = hashlib.sha256(os.fsencode(project.folder)).hexdigest()[:6]
         root = str(places.data() / "work" / f"{project.name}-{tag}")
-        why = f"{places.data() / 'work'} because it is this machine, and jido's own folder keeps yours tidy"
+        why = tr(
+            "{folder} because it is this machine, and jido's own folder keeps yours tidy",
+            folder=places.data() / "work",
+        )
     else:
         mine, why, warnings = _chosen(cluster, map_)
         root = posixpath.join(mine, project.name)
@@ -111,7 +121,7 @@ def plan(
         why=why,
         there=tuple(Decision(role, workspace.role(role), what) for role, what in ROLES.items()),
         here=(
-            Decision("code", str(project.folder), "the project's folder itself"),
+            Decision("code", str(project.folder), tr("the project's folder itself")),
             *(Decision(role, str(project.folder / role), what) for role, what in HERE.items()),
         ),
         warnings=tuple(warnings),
@@ -121,8 +131,11 @@ def plan(
 def _said(project: Project, cluster: str, work: str) -> tuple[str, str] | None:
     sources = (
         (work, "--work"),
-        (project.clusters.get(cluster, ClusterTable()).work, f"[clusters.{cluster}] work in jido.toml"),
-        (project.layout.work, "[layout] work in jido.toml"),
+        (
+            project.clusters.get(cluster, ClusterTable()).work,
+            tr("[clusters.{cluster}] work in jido.toml", cluster=cluster),
+        ),
+        (project.layout.work, tr("[layout] work in jido.toml")),
     )
     return next(((folder, source) for folder, source in sources if folder), None)
 
@@ -136,12 +149,15 @@ def _expanded(folder: str, map_: Map | None, destination: Destination, user: str
             home = os.path.expanduser("~")  # noqa: PTH111 - text in, text out
         if home is None:
             raise InputError(
-                f"what ~ is there is not known, so {folder!r} cannot be used",
-                hint="give the whole path, or probe the cluster first",
+                tr("what ~ is there is not known, so {folder!r} cannot be used", folder=folder),
+                hint=tr("give the whole path, or probe the cluster first"),
             )
         folder = home + folder[1:]
     if not folder.startswith("/"):
-        raise InputError(f"{folder!r} is no absolute folder", hint="begin it with / or ~/; {user} is your name there")
+        raise InputError(
+            tr("{folder!r} is no absolute folder", folder=folder),
+            hint=tr("begin it with / or ~/; {user} is your name there"),
+        )
     return posixpath.normpath(folder)
 
 
@@ -149,9 +165,11 @@ def _chosen(cluster: str, map_: Map | None) -> tuple[str, str, list[str]]:
     """The folder of mine on the best volume, why, and warnings."""
     if map_ is None:
         raise Refused(
-            f"it is not known where projects can lie on {cluster}",
-            cause="it was never probed",
-            hint=f"`jido probe {cluster}` maps it; or say where: `jido init --on {cluster} --work DIR`",
+            tr("it is not known where projects can lie on {cluster}", cluster=cluster),
+            cause=tr("it was never probed"),
+            hint=tr(
+                "`jido probe {cluster}` maps it; or say where: `jido init --on {cluster} --work DIR`", cluster=cluster
+            ),
         )
     volumes = [
         volume
@@ -165,40 +183,57 @@ def _chosen(cluster: str, map_: Map | None) -> tuple[str, str, list[str]]:
             best = min(fitting, key=lambda v: (v.shared.value is not True, -map_.now.free.get(v.path, 0), v.path))
             return str(best.mine.value), _why(best, map_), _warnings(best, cluster)
     # On a machine of its own nothing is shared with other nodes, and nothing needs to be.
-    seen = ", ".join(f"{v.path} ({v.tier.value or 'tier unknown'})" for v in map_.storage.volumes) or "no volume"
+    seen = ", ".join(f"{v.path} ({v.tier.value or tr('tier unknown')})" for v in map_.storage.volumes) or tr(
+        "no volume"
+    )
     raise Refused(
-        f"the map of {cluster} knows no folder where a project could lie",
-        cause=f"it knows {seen}; none of them is shared and has a folder of yours",
-        hint=f"ask the administrators for one, or say where: `jido init --on {cluster} --work DIR`",
+        tr("the map of {cluster} knows no folder where a project could lie", cluster=cluster),
+        cause=tr("it knows {seen}; none of them is shared and has a folder of yours", seen=seen),
+        hint=tr(
+            "ask the administrators for one, or say where: `jido init --on {cluster} --work DIR`", cluster=cluster
+        ),
     )
 
 
 def _why(volume: Volume, map_: Map) -> str:
     tier = volume.tier.value
-    reasons = ["it is shared" if volume.shared.value else "it is not known to be node-local"]
+    reasons = [tr("it is shared") if volume.shared.value else tr("it is not known to be node-local")]
     free = map_.now.free.get(volume.path)
     if free is not None:
-        reasons.append(f"{human_size(free)} free")
+        reasons.append(tr("{free} free", free=human_size(free)))
     if tier == "home":
-        return f"{volume.mine.value}, your home, because the map knows no other folder of yours"
-    reasons.append("not your home")
-    return f"{volume.mine.value} because {', '.join(reasons[:-1])} and {reasons[-1]}"
+        return tr("{folder}, your home, because the map knows no other folder of yours", folder=volume.mine.value)
+    reasons.append(tr("not your home"))
+    return tr(
+        "{folder} because {reasons} and {last}",
+        folder=volume.mine.value,
+        reasons=", ".join(reasons[:-1]),
+        last=reasons[-1],
+    )
 
 
 def _warnings(volume: Volume, cluster: str) -> list[str]:
     warnings = []
     if volume.tier.value == "home":
         quota = volume.quota.value
-        limit = f" (quota {human_size(quota.limit)})" if quota and quota.limit is not None else ""
+        limit = tr(" (quota {limit})", limit=human_size(quota.limit)) if quota and quota.limit is not None else ""
         warnings.append(
-            f"home folders are small and often slow in jobs{limit}; if there is a better place: "
-            f"jido init --on {cluster} --work DIR"
+            tr(
+                "home folders are small and often slow in jobs{limit}; if there is a better place: jido "
+                "init --on {cluster} --work DIR",
+                limit=limit,
+                cluster=cluster,
+            )
         )
     if volume.tier.value == "scratch":
-        rule = volume.purge.value or "old files may be deleted there; the rule is not known"
-        warnings.append(f"{volume.path} is scratch: {rule}. Pull what you want to keep")
+        rule = volume.purge.value or tr("old files may be deleted there; the rule is not known")
+        warnings.append(tr("{path} is scratch: {rule}. Pull what you want to keep", path=volume.path, rule=rule))
     if volume.shared.value is None and volume.tier.value != "home":
         warnings.append(
-            f"whether compute nodes see {volume.path} is not known yet; `jido probe {cluster} --compute` settles it"
+            tr(
+                "whether compute nodes see {path} is not known yet; `jido probe {cluster} --compute` settles it",
+                path=volume.path,
+                cluster=cluster,
+            )
         )
     return warnings

@@ -6,9 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from jido.words import mark
+
 # ok: with code 0; any: in whatever way; notok: otherwise than well.
 When = Literal["ok", "any", "notok"]
-ENDED: dict[When, str] = {"ok": "has ended well", "any": "has ended", "notok": "has ended badly"}
+ENDED: dict[When, str] = {"ok": mark("has ended well"), "any": mark("has ended"), "notok": mark("has ended badly")}
 
 
 class After(msgspec.Struct, frozen=True, omit_defaults=True):

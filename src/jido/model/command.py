@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from jido.errors import CommandFailed, DiskFull
+from jido.words import tr
 
 T = TypeVar("T")
 
@@ -84,11 +85,17 @@ class Reply(msgspec.Struct, frozen=True):
         full = any(sign in self.complaint for sign in _FULL)
         kind = DiskFull if full else CommandFailed
         if full and not hint:
-            hint = "see `jido df` for what is full and what fills it; free some space there, then repeat the command"
-        ended = "was stopped at its time limit" if self.code is None else f"ended with code {self.code}"
+            hint = tr(
+                "see `jido df` for what is full and what fills it; free some space there, then repeat the command"
+            )
         # Others complain after it: tar's last line says only that it failed.
         cause = next((line for line in self.complaint.splitlines() if any(sign in line for sign in _FULL)), "")
-        what = f"{doing} on {self.host} {'found the disk full' if full else ended}"
+        if full:
+            what = tr("{doing} on {host} found the disk full", doing=doing, host=self.host)
+        elif self.code is None:
+            what = tr("{doing} on {host} was stopped at its time limit", doing=doing, host=self.host)
+        else:
+            what = tr("{doing} on {host} ended with code {code}", doing=doing, host=self.host, code=self.code)
         raise self.failure(what, cause=cause.strip(), hint=hint, kind=kind)
 
     def failure(

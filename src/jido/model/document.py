@@ -11,6 +11,7 @@ import msgspec
 from jido.errors import ConfigError, InputError, nearest
 from jido.model.map import Bytes, Map, Seconds
 from jido.model.units import exact_size, parse_duration, parse_size, slurm_duration
+from jido.words import tr
 
 
 def _read(kind: type[Any], value: Any) -> Any:
@@ -82,7 +83,7 @@ def map_from_json(data: bytes, file: str = "") -> Map:
     try:
         return msgspec.json.decode(data, type=Map, dec_hook=_read)
     except (msgspec.MsgspecError, InputError, ValueError) as error:
-        raise ConfigError("this is not a jido map", file=file, cause=str(error)) from error
+        raise ConfigError(tr("this is not a jido map"), file=file, cause=str(error)) from error
 
 
 def map_to_yaml(value: Map) -> str:
@@ -150,10 +151,10 @@ def _decoded(text: str, file: str) -> Map:
         return msgspec.yaml.decode(text.encode(), type=Map, dec_hook=_read)
     except (msgspec.MsgspecError, InputError, ValueError) as error:
         raise ConfigError(
-            "this is not a jido map",
+            tr("this is not a jido map"),
             file=file,
             cause=str(error),
-            hint="`jido schema map` prints what it may hold",
+            hint=tr("`jido schema map` prints what it may hold"),
         ) from error
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from jido.errors import InputError
+from jido.words import tr
 
 _NUMBERS = re.compile(r"([0-9]+)")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
@@ -26,9 +27,9 @@ def _split(text: str) -> list[str]:
             parts.append(text[start:at])
             start = at + 1
         if depth not in (0, 1):
-            raise InputError(f"cannot read {text!r} as a node set", cause="brackets do not match")
+            raise InputError(tr("cannot read {text!r} as a node set", text=text), cause=tr("brackets do not match"))
     if depth:
-        raise InputError(f"cannot read {text!r} as a node set", cause="a bracket is not closed")
+        raise InputError(tr("cannot read {text!r} as a node set", text=text), cause=tr("a bracket is not closed"))
     return [part.strip() for part in [*parts, text[start:]] if part.strip()]
 
 
@@ -36,11 +37,14 @@ def _ranges(text: str, whole: str) -> Iterator[str]:
     for piece in text.split(","):
         low, dash, high = piece.strip().partition("-")
         if not (low + high).isascii() or not low.isdecimal() or (dash and not high.isdecimal()):
-            raise InputError(f"cannot read {whole!r} as a node set", cause=f"{piece!r} is not a range")
+            raise InputError(
+                tr("cannot read {whole!r} as a node set", whole=whole),
+                cause=tr("{piece!r} is not a range", piece=piece),
+            )
         size = int(high or low) - int(low)
         if not 0 <= size < _MOST:
             why = "ends before it begins" if size < 0 else f"holds more than {_MOST} names"
-            raise InputError(f"cannot read {whole!r} as a node set", cause=f"{piece!r} {why}")
+            raise InputError(tr("cannot read {whole!r} as a node set", whole=whole), cause=f"{piece!r} {why}")
         # Zero padding belongs to the name: g[01-03] are g01, g02, g03.
         width = len(low) if low.startswith("0") else 0
         for number in range(int(low), int(high or low) + 1):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from jido.errors import InputError
+from jido.words import tr
 
 AUTOMATIC = 10_000
 """A sweep of more tasks than this is packed unless the user says otherwise."""
@@ -71,18 +72,18 @@ def checked(names: Sequence[str]) -> tuple[str, ...]:
     for index, name in enumerate(names):
         if not name.strip() or name.startswith("-") or any(ord(char) < 32 or char in "={}" for char in name):
             raise InputError(
-                f"{name!r} cannot be the name of a parameter",
-                hint="use letters, digits, spaces, - and _; it becomes the option --NAME",
+                tr("{name!r} cannot be the name of a parameter", name=name),
+                hint=tr("use letters, digits, spaces, - and _; it becomes the option --NAME"),
             )
         made = variable(name, index)
         if made in seen:
             other = seen[made]
             raise InputError(
-                f"the parameters {other!r} and {name!r} cannot be told apart"
+                tr("the parameters {other!r} and {name!r} cannot be told apart", other=other, name=name)
                 if other != name
-                else f"the parameter {name!r} is given twice",
-                cause=f"both would be {made}",
-                hint="rename one",
+                else tr("the parameter {name!r} is given twice", name=name),
+                cause=tr("both would be {made}", made=made),
+                hint=tr("rename one"),
             )
         seen[made] = name
     return tuple(names)

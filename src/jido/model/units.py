@@ -9,6 +9,7 @@ import re
 
 from jido.errors import InputError
 from jido.model.spans import human_duration as human_duration
+from jido.words import tr
 
 
 class Bytes(int):
@@ -57,7 +58,8 @@ def parse_duration(text: str | int) -> int | None:
     if spans and not _HUMAN.sub("", plain).strip():
         return int(sum(float(number) * _UNIT_SECONDS[unit[0]] for number, unit in spans))
     raise InputError(
-        f"cannot read {text!r} as a duration", hint="write 2h, 1d12h, 90m, 4:00:00 or 6-00:00:00 (days-hours)"
+        tr("cannot read {text!r} as a duration", text=text),
+        hint=tr("write 2h, 1d12h, 90m, 4:00:00 or 6-00:00:00 (days-hours)"),
     )
 
 
@@ -88,7 +90,7 @@ def parse_size(text: str | int, default_unit: str = "") -> int:
         return text * int(1024 ** _POWERS[default_unit])
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise InputError(f"cannot read {text!r} as a size", hint="write 512M, 29G or 1.5T")
+        raise InputError(tr("cannot read {text!r} as a size", text=text), hint=tr("write 512M, 29G or 1.5T"))
     unit = match[2].upper() or default_unit
     scale = int(1024 ** _POWERS[unit])
     # A float holds whole bytes only up to 8 PiB.

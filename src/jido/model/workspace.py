@@ -8,15 +8,17 @@ import unicodedata
 
 import msgspec
 
+from jido.words import mark
+
 ROLES = {
-    "code": "the code as it was pushed last",
-    "data": "datasets of this project",
-    "logs": "what jobs print",
-    "checkpoints": "what training saves on the way",
-    "results": "what comes home",
-    "cache": "downloads and caches, kept off /home",
-    "runs": "one folder a run: its script, its claim, its end",
-    "snapshots": "the exact code of runs, shared by runs of equal code",
+    "code": mark("the code as it was pushed last"),
+    "data": mark("datasets of this project"),
+    "logs": mark("what jobs print"),
+    "checkpoints": mark("what training saves on the way"),
+    "results": mark("what comes home"),
+    "cache": mark("downloads and caches, kept off /home"),
+    "runs": mark("one folder a run: its script, its claim, its end"),
+    "snapshots": mark("the exact code of runs, shared by runs of equal code"),
 }
 
 

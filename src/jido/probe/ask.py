@@ -15,6 +15,7 @@ from jido.probe.merge import merge
 from jido.probe.services import service_looks
 from jido.storage.base import StorageKind
 from jido.transports.base import Transport
+from jido.words import tr
 
 
 def compose(
@@ -110,8 +111,8 @@ def _must_answer(transport: Transport, reply: Reply, findings: Mapping[str, Find
     if any(finding.code is not None for finding in findings.values()):
         return
     raise reply.failure(
-        f"{transport.host} answered nothing to the probe",
-        hint="the login node needs a POSIX shell and room for a few small files in /tmp",
+        tr("{host} answered nothing to the probe", host=transport.host),
+        hint=tr("the login node needs a POSIX shell and room for a few small files in /tmp"),
     )
 
 

@@ -14,6 +14,7 @@ from jido.storage.asking import Answer, Spot, Told, complaint, look, number
 from jido.storage.asking import at as said_at
 from jido.storage.base import StorageKind
 from jido.storage.posix import split, tightest
+from jido.words import mark
 
 _LOOK = "quota/beegfs"
 _TYPED = "beegfs-ctl --getquota --uid $USER --mount={path}"
@@ -35,12 +36,12 @@ class Beegfs(StorageKind):
     hpc: ClassVar[bool] = True
     quota_command: ClassVar[str] = _TYPED
     good_for: ClassVar[tuple[str, ...]] = (
-        "large files read and written by many nodes at once",
-        "scratch data of jobs",
+        mark("large files read and written by many nodes at once"),
+        mark("scratch data of jobs"),
     )
     bad_for: ClassVar[tuple[str, ...]] = (
-        "many small files",
-        "the only copy of anything: it is often set up without redundancy",
+        mark("many small files"),
+        mark("the only copy of anything: it is often set up without redundancy"),
     )
 
     @classmethod

@@ -14,6 +14,7 @@ from jido.storage.asking import Answer, Spot, Told, complaint, look, number
 from jido.storage.asking import at as said_at
 from jido.storage.base import NotCounted, StorageKind
 from jido.storage.filling import Filling
+from jido.words import mark
 
 _LOOK = "quota/cephfs"
 _TYPED = "getfattr -n ceph.quota.max_bytes {path}"
@@ -49,10 +50,10 @@ class Cephfs(StorageKind):
     network: ClassVar[bool] = True
     quota_command: ClassVar[str] = _TYPED
     good_for: ClassVar[tuple[str, ...]] = (
-        "large datasets and archives that many nodes read",
-        "results: it keeps several copies",
+        mark("large datasets and archives that many nodes read"),
+        mark("results: it keeps several copies"),
     )
-    bad_for: ClassVar[tuple[str, ...]] = ("many small files opened again and again",)
+    bad_for: ClassVar[tuple[str, ...]] = (mark("many small files opened again and again"),)
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

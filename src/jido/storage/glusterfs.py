@@ -12,6 +12,7 @@ from jido.storage.asking import Answer, Spot, Told, look
 from jido.storage.asking import at as said_at
 from jido.storage.base import StorageKind
 from jido.storage.posix import by_df
+from jido.words import mark
 
 _LOOK = "quota/glusterfs"
 # A user has no command for it. But a folder's limit is shown as its size, unless `quota-deem-statfs` is off.
@@ -26,8 +27,8 @@ class Glusterfs(StorageKind):
     types: ClassVar[frozenset[str]] = frozenset({"glusterfs"})
     network: ClassVar[bool] = True
     quota_command: ClassVar[str] = "df -h {path}"
-    good_for: ClassVar[tuple[str, ...]] = ("large files that many nodes read",)
-    bad_for: ClassVar[tuple[str, ...]] = ("many small files: listing a folder asks every server",)
+    good_for: ClassVar[tuple[str, ...]] = (mark("large files that many nodes read"),)
+    bad_for: ClassVar[tuple[str, ...]] = (mark("many small files: listing a folder asks every server"),)
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

@@ -14,6 +14,7 @@ from jido.model.units import Bytes, Seconds
 from jido.storage.asking import Spot, Told, mounted, number
 from jido.storage.base import StorageKind
 from jido.storage.posix import tightest
+from jido.words import mark
 
 _LOOK = "quota/gpfs"
 _TYPED = "mmlsquota --block-size auto"
@@ -32,10 +33,10 @@ class Gpfs(StorageKind):
     hpc: ClassVar[bool] = True
     quota_command: ClassVar[str] = _TYPED
     good_for: ClassVar[tuple[str, ...]] = (
-        "large files read and written by many nodes at once",
-        "checkpoints",
+        mark("large files read and written by many nodes at once"),
+        mark("checkpoints"),
     )
-    bad_for: ClassVar[tuple[str, ...]] = ("many small files changed in one folder by many nodes",)
+    bad_for: ClassVar[tuple[str, ...]] = (mark("many small files changed in one folder by many nodes"),)
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

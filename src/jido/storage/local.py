@@ -9,6 +9,7 @@ from jido.model.bundle import Finding, Part
 from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
 from jido.storage.posix import DISKS, TYPED, posix_look, posix_quota
+from jido.words import mark
 
 
 class Local(StorageKind):
@@ -20,10 +21,12 @@ class Local(StorageKind):
     network: ClassVar[bool] = False
     quota_command: ClassVar[str] = TYPED
     good_for: ClassVar[tuple[str, ...]] = (
-        "datasets unpacked once per node: many small files are read fast",
-        "temporary files of a job",
+        mark("datasets unpacked once per node: many small files are read fast"),
+        mark("temporary files of a job"),
     )
-    bad_for: ClassVar[tuple[str, ...]] = ("anything another node must see, unless this node serves it to the others",)
+    bad_for: ClassVar[tuple[str, ...]] = (
+        mark("anything another node must see, unless this node serves it to the others"),
+    )
 
     @classmethod
     def looks(cls) -> Sequence[Part]:

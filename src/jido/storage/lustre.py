@@ -16,6 +16,7 @@ from jido.storage.asking import Answer, Spot, Told, complaint, look
 from jido.storage.asking import at as said_at
 from jido.storage.base import NotCounted, StorageKind
 from jido.storage.posix import split, tightest
+from jido.words import mark
 
 _LOOK = "quota/lustre"
 _TYPED = "lfs quota -h -u $USER {path}"
@@ -46,11 +47,11 @@ class Lustre(StorageKind):
     hpc: ClassVar[bool] = True
     quota_command: ClassVar[str] = _TYPED
     good_for: ClassVar[tuple[str, ...]] = (
-        "large files read and written by many nodes at once",
-        "checkpoints",
+        mark("large files read and written by many nodes at once"),
+        mark("checkpoints"),
     )
     bad_for: ClassVar[tuple[str, ...]] = (
-        "many small files and conda environments: each open asks the metadata server",
+        mark("many small files and conda environments: each open asks the metadata server"),
     )
 
     @classmethod

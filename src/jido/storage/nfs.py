@@ -9,6 +9,7 @@ from jido.model.bundle import Finding, Part
 from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
 from jido.storage.posix import NFS, TYPED, posix_look, posix_quota
+from jido.words import mark
 
 
 class Nfs(StorageKind):
@@ -20,12 +21,12 @@ class Nfs(StorageKind):
     network: ClassVar[bool] = True
     quota_command: ClassVar[str] = TYPED
     good_for: ClassVar[tuple[str, ...]] = (
-        "code, results and checkpoints",
-        "files that several nodes read",
+        mark("code, results and checkpoints"),
+        mark("files that several nodes read"),
     )
     bad_for: ClassVar[tuple[str, ...]] = (
-        "many small files read by many jobs at once: one server answers all of them",
-        "file locks and databases",
+        mark("many small files read by many jobs at once: one server answers all of them"),
+        mark("file locks and databases"),
     )
 
     @classmethod

@@ -9,6 +9,7 @@ from jido.model.bundle import Finding
 from jido.model.facts import absent
 from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
+from jido.words import mark
 
 
 class Overlay(StorageKind):
@@ -18,8 +19,8 @@ class Overlay(StorageKind):
     title: ClassVar[str] = "container layer (overlay)"
     types: ClassVar[frozenset[str]] = frozenset({"overlay", "overlayfs", "aufs", "fuse-overlayfs"})
     network: ClassVar[bool] = False
-    good_for: ClassVar[tuple[str, ...]] = ("the container's own programs",)
-    bad_for: ClassVar[tuple[str, ...]] = ("anything that is to be kept: it goes with the container",)
+    good_for: ClassVar[tuple[str, ...]] = (mark("the container's own programs"),)
+    bad_for: ClassVar[tuple[str, ...]] = (mark("anything that is to be kept: it goes with the container"),)
 
     @classmethod
     def quota(cls, spot: Spot, findings: Mapping[str, Finding], at: float) -> Told:

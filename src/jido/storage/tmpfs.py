@@ -9,6 +9,7 @@ from jido.model.bundle import Finding
 from jido.model.facts import absent
 from jido.storage.asking import Spot, Told
 from jido.storage.base import StorageKind
+from jido.words import mark
 
 
 class Tmpfs(StorageKind):
@@ -18,10 +19,10 @@ class Tmpfs(StorageKind):
     title: ClassVar[str] = "memory (tmpfs)"
     types: ClassVar[frozenset[str]] = frozenset({"tmpfs", "ramfs"})
     network: ClassVar[bool] = False
-    good_for: ClassVar[tuple[str, ...]] = ("small temporary files, very fast",)
+    good_for: ClassVar[tuple[str, ...]] = (mark("small temporary files, very fast"),)
     bad_for: ClassVar[tuple[str, ...]] = (
-        "anything that is to be kept: it is gone after a restart",
-        "large files: they take the memory of jobs",
+        mark("anything that is to be kept: it is gone after a restart"),
+        mark("large files: they take the memory of jobs"),
     )
 
     @classmethod

@@ -15,6 +15,7 @@ from jido.tour import progress as kept
 from jido.tour.progress import Progress
 from jido.twins import folder as folders
 from jido.twins import processes, state
+from jido.words import tr
 
 MAP = "aurora"
 _NAME, _FOLDER = "aurora-tour", "jido-tour"
@@ -36,7 +37,10 @@ def begin(lang: str, folder: Path | None = None) -> Progress:
     found = kept.read()
     place = folder.expanduser().absolute() if folder else None
     if found is not None and place is not None and str(place) != found.folder:
-        raise Refused(f"the tour under way has the folder {found.folder}", hint="`jido tour end` ends that one first")
+        raise Refused(
+            tr("the tour under way has the folder {folder}", folder=found.folder),
+            hint=tr("`jido tour end` ends that one first"),
+        )
     if found is None:
         place = place or _free_folder()
         _furnish(place)
@@ -142,7 +146,9 @@ def _furnish(place: Path) -> None:
     """Put what is missing into the learner's folder; what is there is left alone."""
     train = place / "train.py"
     if train.exists() and not _is_ours(place) and kept.read() is None:
-        raise Refused(f"{train} is a file of your own", hint="choose another folder: jido tour --folder DIR")
+        raise Refused(
+            tr("{train} is a file of your own", train=train), hint=tr("choose another folder: jido tour --folder DIR")
+        )
     photos = place / "data" / "photos"
     photos.mkdir(parents=True, exist_ok=True)
     if not train.exists():

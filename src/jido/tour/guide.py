@@ -16,6 +16,7 @@ from jido.tour.case import Case
 from jido.tour.missions import MISSIONS, Mission
 from jido.tour.progress import Progress
 from jido.tour.speech import say, says
+from jido.words import tr
 
 WITH_LIMITS, WITHOUT = "--gpus 1", "--gpus 8 --extra=--nodelist=aurora-g1"
 
@@ -128,7 +129,9 @@ def check(progress: Progress, answer: str = "") -> Told:
         TransportError: The twin was not reached.
     """
     if not ground.is_up(progress):
-        raise Refused("the tour's twin is not up", hint="`jido tour` brings it up again; nothing you did is lost")
+        raise Refused(
+            tr("the tour's twin is not up"), hint=tr("`jido tour` brings it up again; nothing you did is lost")
+        )
     mission = MISSIONS[progress.mission]
     if mission.mapped and maps.latest(progress.cluster) is None:
         text = say(progress.lang, "talk.no_map", values(progress))

@@ -13,6 +13,7 @@ import msgspec
 from jido.errors import NotFound, nearest
 from jido.tour import arriving, carrying, running
 from jido.tour.case import Case, Verdict
+from jido.words import tr
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -137,4 +138,7 @@ def number_of(text: str) -> int:
         return int(text) - 1
     if text in NAMES:
         return NAMES.index(text)
-    raise NotFound(f"no mission is called {text!r}", hint=f"1 to {len(MISSIONS)}, or {nearest(text, NAMES)}")
+    raise NotFound(
+        tr("no mission is called {text!r}", text=text),
+        hint=tr("1 to {count}, or {nearest}", count=len(MISSIONS), nearest=nearest(text, NAMES)),
+    )

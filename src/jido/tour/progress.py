@@ -8,6 +8,7 @@ import msgspec
 
 from jido.config import places
 from jido.errors import NotFound
+from jido.words import tr
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ def need() -> Progress:
     """
     found = read()
     if found is None:
-        raise NotFound("no tour is under way", hint="jido tour")
+        raise NotFound(tr("no tour is under way"), hint="jido tour")
     return found
 
 

@@ -18,6 +18,7 @@ from jido.transfer.files import Entry, Manifest
 from jido.transfer.incoming import Incoming
 from jido.transfer.progress import Progress
 from jido.transports.base import Transport
+from jido.words import tr
 
 # A changed file as large as this goes by rsync, which sends what differs in it; smaller ones are quicker sent whole.
 DELTA_BYTES = 4 << 20
@@ -234,7 +235,7 @@ class Delivery:
                     return None
                 if went.reply.code == scripts.STALE:
                     raise self.overtaken()
-                self.check(went.reply, f"carrying the {self.role} to {self.root}")
+                self.check(went.reply, tr("carrying the {role} to {root}", role=self.role, root=self.root))
             except CommandFailed:
                 incoming.drop()
                 raise
@@ -281,7 +282,7 @@ class Delivery:
             )
             if reply.code == rsync.NOISE:
                 return None
-            self.check(reply, f"carrying the {self.role} to {self.root}")
+            self.check(reply, tr("carrying the {role} to {root}", role=self.role, root=self.root))
         except DiskFull:
             raise
         except CommandFailed:
@@ -296,13 +297,13 @@ class Delivery:
         done = self.transport.run(scripts.finish(self.root, self.role, token, self.tree))
         if done.code == scripts.STALE:
             raise self.overtaken()
-        done.check(f"ending the push to {self.root}")
+        done.check(tr("ending the push to {root}", root=self.root))
 
     def overtaken(self) -> Refused:
         """Another push began meanwhile."""
         return Refused(
-            f"another push to {self.root} on {self.transport.host} began meanwhile",
-            hint="repeat the command once it has ended",
+            tr("another push to {root} on {host} began meanwhile", root=self.root, host=self.transport.host),
+            hint=tr("repeat the command once it has ended"),
             transient=True,
         )
 
@@ -345,13 +346,15 @@ class Delivery:
         if match is None or wanted <= int(match[3]) * 1024:
             return
         free, path = int(match[3]) * 1024, match[4]
+        size = {"wanted": human_size(wanted), "free": human_size(free)}
+        host = self.transport.host
         raise DiskFull(
-            f"{human_size(wanted)} do not fit on {path} of {self.transport.host}, which has {human_size(free)} free",
-            host=self.transport.host,
+            tr("{wanted} do not fit on {path} of {host}, which has {free} free", path=path, host=host, **size),
+            host=host,
             argv=("df", "-Pk", self.root),
             code=0,
             stdout=disk,
-            hint="free some space there (`jido df`), or lay the project out elsewhere: `jido init --work DIR`",
+            hint=tr("free some space there (`jido df`), or lay the project out elsewhere: `jido init --work DIR`"),
         )
 
 

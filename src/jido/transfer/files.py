@@ -16,6 +16,7 @@ from jido.config import places
 from jido.errors import InputError
 from jido.transfer import names
 from jido.transfer.ignore import ENVIRONMENTS, NEVER, Rules, folder_rules, project_rules
+from jido.words import tr
 
 # A file touched this recently may change again without its times moving (coarse clocks): it is read each time.
 _RACY_NS = 2_000_000_000
@@ -223,9 +224,9 @@ def _entry(path: bytes, item: os.DirEntry[bytes]) -> Entry | None:
 def _unreadable(path: bytes, error: OSError) -> InputError:
     name = os.fsdecode(path)
     return InputError(
-        f"{name!r} cannot be read",
+        tr("{name!r} cannot be read", name=name),
         cause=str(error.strerror),
-        hint="if it is not code, add it to .jidoignore",
+        hint=tr("if it is not code, add it to .jidoignore"),
     )
 
 

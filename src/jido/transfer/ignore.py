@@ -11,6 +11,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from jido.errors import ConfigError
+from jido.words import tr
 
 FILES = (".gitignore", ".jidoignore")
 
@@ -85,7 +86,7 @@ def project_rules(folder: Path, extra: Iterable[str] = ()) -> Rules:
     try:
         base = Rules(b"", None, [*heavy, *links, *map(_composed, extra)])
     except ValueError as error:
-        raise ConfigError(f"[layout] ignore: {error}", file=str(folder / "jido.toml")) from error
+        raise ConfigError(tr("[layout] ignore: {error}", error=error), file=str(folder / "jido.toml")) from error
     return folder_rules(os.fsencode(folder), b"", base)
 
 
@@ -104,7 +105,9 @@ def folder_rules(root: bytes, folder: bytes, above: Rules, files: Iterable[str] 
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             continue
         except OSError as error:
-            raise ConfigError(f"cannot be read: {error.strerror}", file=os.fsdecode(file)) from error
+            raise ConfigError(
+                tr("cannot be read: {strerror}", strerror=error.strerror), file=os.fsdecode(file)
+            ) from error
         _check(found, os.fsdecode(file))
         lines += found
     return Rules(folder, above, lines) if lines else above
@@ -119,7 +122,7 @@ def _check(lines: list[str], file: str) -> None:
                 GitIgnoreSpec.from_lines([line])
             except ValueError as error:
                 raise ConfigError(
-                    f"this is no pattern: {line!r}", file=file, line=number, cause=str(error)
+                    tr("this is no pattern: {line!r}", line=line), file=file, line=number, cause=str(error)
                 ) from error
         raise
 

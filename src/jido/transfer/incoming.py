@@ -12,6 +12,7 @@ from jido.transfer import files, records, scripts
 from jido.transfer.files import Changed, Entry
 from jido.transfer.progress import Progress
 from jido.transports.base import Transport
+from jido.words import tr
 
 # Of a file that was cut, what came is worth keeping from this size on.
 APPEND_BYTES = 4 << 20
@@ -69,7 +70,7 @@ class Incoming:
         if self.cut is None:
             return list(sent)
         reply = self.transport.run(scripts.left(*self.place, self.cut.token, self.token)).check(
-            "looking for what came before the cut"
+            tr("looking for what came before the cut")
         )
         sizes: dict[bytes, int] = {}
         for row in reply.stdout.split(b"\0"):
@@ -87,7 +88,9 @@ class Incoming:
             same = entry.target is None and before.get(entry.path) == entry.untouched
             (kept if same and self.has(folder, entry, sizes.get(entry.path, -1)) else rest).append(entry)
         if useless := sorted(sizes.keys() - {entry.path for entry in kept}):
-            self.transport.run(scripts.trim(*self.place, self.token, useless)).check("removing what came too late")
+            self.transport.run(scripts.trim(*self.place, self.token, useless)).check(
+                tr("removing what came too late")
+            )
         progress(sum(entry.size for entry in kept), sum(entry.size for entry in sent), len(kept))
         return rest
 

@@ -20,6 +20,7 @@ from jido.transfer import links, names, rsync
 from jido.transfer.progress import Progress, silent
 from jido.transfer.rsync import Carried
 from jido.transports.base import Transport
+from jido.words import tr
 
 ROLES = ("results", "logs", "checkpoints")
 
@@ -136,7 +137,10 @@ def pull(
 def _wants(what: str, run: str | None) -> list[_Want]:
     role, _, pattern = what.strip("/").partition("/")
     if role not in ROLES:
-        raise InputError(f"{what!r} is nothing that can be pulled", hint="there is: " + ", ".join(ROLES))
+        raise InputError(
+            tr("{what!r} is nothing that can be pulled", what=what),
+            hint=tr("there is: {ROLES}", ROLES=", ".join(ROLES)),
+        )
     if run is None:
         return [_Want(role, pattern)]
     if role == "logs":
@@ -159,14 +163,14 @@ done
 
 def _present(transport: Transport, root: str, paths: Sequence[str]) -> dict[str, bool]:
     command = Command(("sh", "-c", _PRESENT, "jido", root, *paths))
-    reply = transport.run(command).check(f"looking for results in {root}")
+    reply = transport.run(command).check(tr("looking for results in {root}", root=root))
     return {path: True for path in reply.text.split("\0") if path}
 
 
 def _names(transport: Transport, root: str, paths: Sequence[str]) -> list[str]:
     script = 'cd "$1" && shift && find "$@" ! -type d -print0'
     reply = transport.run(Command(("sh", "-c", script, "jido", root, *(f"./{path}" for path in paths))))
-    return reply.check(f"looking for names in {root}").text.split("\0")
+    return reply.check(tr("looking for names in {root}", root=root)).text.split("\0")
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -250,7 +254,7 @@ def _tar(transport: Transport, wanted: _Wanted, folding: bool) -> Carried:
 def _check(reply: Reply, folder: Path) -> None:
     """As `Reply.check`; a full disk is the one here."""
     try:
-        reply.check(f"bringing files to {folder}")
+        reply.check(tr("bringing files to {folder}", folder=folder))
     except DiskFull as error:
         error.what = f"bringing files to {folder} found the disk of this machine full"
         error.hint = "free some space, then repeat the command: what has arrived is not fetched again"

@@ -17,6 +17,7 @@ from jido.transfer.delivery import Delivery, Pushed
 from jido.transfer.files import Changed, Entry, Manifest
 from jido.transfer.progress import Progress, silent
 from jido.transports.base import Transport
+from jido.words import tr
 
 __all__ = ["Pushed", "push"]
 
@@ -81,8 +82,8 @@ def push(
                 continue
         return msgspec.structs.replace(done, took=time.monotonic() - began)
     raise Refused(
-        f"{folder} keeps changing while it is pushed",
-        hint="if a program writes there, add its files to .jidoignore",
+        tr("{folder} keeps changing while it is pushed", folder=folder),
+        hint=tr("if a program writes there, add its files to .jidoignore"),
     )
 
 
@@ -90,16 +91,25 @@ def _look(folder: Path, role: str, ignore: tuple[str, ...], workspace: Workspace
     if role == "data":
         source = folder / "data"
         if not source.is_dir():
-            raise InputError(f"there is no folder {source}", hint="put the project's datasets there")
+            raise InputError(
+                tr("there is no folder {source}", source=source), hint=tr("put the project's datasets there")
+            )
         return files.everything(source)
     manifest = files.code(folder, ignore, Path(workspace.root))
     if not huge and _is_huge(manifest.entries):
         rows = [f"{human_size(size):>6} {count:>7} files  {path}" for path, size, count in manifest.heaviest()]
         raise Refused(
-            f"{folder} holds {human_size(manifest.size)} in {len(manifest.entries)} files, which is much for code",
-            cause="most of it is in\n" + "\n".join(rows),
-            hint="add what is not code to .jidoignore, datasets belong in data/ (`jido push --data`); "
-            "if all of it is meant: `jido push --yes`",
+            tr(
+                "{folder} holds {size} in {count} files, which is much for code",
+                folder=folder,
+                size=human_size(manifest.size),
+                count=len(manifest.entries),
+            ),
+            cause=tr("most of it is in\n{rows}", rows="\n".join(rows)),
+            hint=tr(
+                "add what is not code to .jidoignore, datasets belong in data/ (`jido push --data`); if "
+                "all of it is meant: `jido push --yes`"
+            ),
         )
     return manifest
 

@@ -22,6 +22,7 @@ from jido.model.command import Command, Reply
 from jido.transfer import links
 from jido.transfer.progress import Progress
 from jido.transports.base import Transport
+from jido.words import tr
 
 # Exit codes of rsync 3.x for a connection that broke off: protocol stream, time-outs, ssh's own 255.
 _LOST = frozenset((12, 30, 35, 255))
@@ -165,9 +166,9 @@ def call(
     if code in _LOST and not re.search(r"No space left|quota exceeded", reply.complaint):
         said = reply.complaint.splitlines()
         raise ConnectionLost(
-            f"the connection to {transport.host} was lost while files were carried",
-            cause=said[0] if said else f"rsync ended with code {code}",
-            hint="repeat the command: what has arrived is not sent again",
+            tr("the connection to {host} was lost while files were carried", host=transport.host),
+            cause=said[0] if said else tr("rsync ended with code {code}", code=code),
+            hint=tr("repeat the command: what has arrived is not sent again"),
             transient=True,
         )
     carried = Carried(_figure(rb"Number of regular files transferred", out), _figure(rb"Total transferred", out))

@@ -13,6 +13,7 @@ import shlex
 
 from jido.errors import InputError
 from jido.model.command import Command
+from jido.words import tr
 
 # A live command notices within this many seconds that nobody listens any more.
 BEAT_SECONDS = 2
@@ -32,12 +33,14 @@ def checked(command: Command) -> Command:
         InputError: Its argv is empty, a word holds NUL, or a variable's name is not one.
     """
     if not command.argv:
-        raise InputError("there is no command to run")
+        raise InputError(tr("there is no command to run"))
     if any("\0" in word for word in (*command.argv, *command.env.values(), command.cwd or "")):
-        raise InputError(f"a command cannot hold a NUL character: {command.argv!r}")
+        raise InputError(tr("a command cannot hold a NUL character: {argv!r}", argv=command.argv))
     for name in command.env:
         if not _NAME.fullmatch(name):
-            raise InputError(f"{name!r} is not a variable's name", hint="letters, digits and _, no digit first")
+            raise InputError(
+                tr("{name!r} is not a variable's name", name=name), hint=tr("letters, digits and _, no digit first")
+            )
     return command
 
 
@@ -78,8 +81,8 @@ def carried(line: str) -> str:
         whole = f"exec /bin/sh -c 'eval \"$(printf %b \"$0\")\"' '{octal}'"
     if len(whole) > _LONGEST:
         raise InputError(
-            f"the command line is too long ({len(whole)} characters)",
-            hint="hand long input over stdin, or put it in a file that is pushed",
+            tr("the command line is too long ({count} characters)", count=len(whole)),
+            hint=tr("hand long input over stdin, or put it in a file that is pushed"),
         )
     return whole
 

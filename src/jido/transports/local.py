@@ -15,6 +15,7 @@ from jido.errors import InputError, Unreachable
 from jido.model.command import Command, Reply
 from jido.transports.framing import checked
 from jido.transports.pipes import fed, shut
+from jido.words import tr
 
 _GRACE = 2.0
 
@@ -91,7 +92,9 @@ class Local:
         try:
             process = subprocess.Popen(argv, cwd=_folder(command), env={**os.environ, **command.env})
         except OSError as error:
-            raise Unreachable(f"cannot run {argv[0]} on {self.host}", cause=str(error)) from error
+            raise Unreachable(
+                tr("cannot run {argv} on {host}", argv=argv[0], host=self.host), cause=str(error)
+            ) from error
         while True:
             try:
                 return _shell_code(process.wait())
@@ -147,8 +150,8 @@ def _refusal(command: Command, error: OSError) -> tuple[int, str]:
     folder = _folder(command)
     if error.errno == errno.E2BIG:
         raise InputError(
-            f"the command line of {command.argv[0]} is too long",
-            hint="hand long input over stdin, or put it in a file",
+            tr("the command line of {argv} is too long", argv=command.argv[0]),
+            hint=tr("hand long input over stdin, or put it in a file"),
         ) from error
     if not os.access(folder, os.X_OK) or not folder.is_dir():
         return 126, f"cannot enter {folder}: {error.strerror}"

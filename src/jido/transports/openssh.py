@@ -33,6 +33,7 @@ from jido.transports.openssh_client import client, quietly
 from jido.transports.openssh_live import SSHLive
 from jido.transports.openssh_pulse import Pulse, heard
 from jido.transports.openssh_words import LONGEST_SOCKET, REFUSED, lost, not_executed, problem, silent, ssh_words
+from jido.words import tr
 
 T = TypeVar("T")
 
@@ -83,18 +84,18 @@ class OpenSSH:
             if REFUSED in said:
                 if time.monotonic() > patience:
                     raise Unreachable(
-                        f"{self.host} takes no more commands at a time over one connection",
+                        tr("{host} takes no more commands at a time over one connection", host=self.host),
                         cause=REFUSED,
-                        hint="other jido commands are using it; try again when they are done",
+                        hint=tr("other jido commands are using it; try again when they are done"),
                         transient=True,
                     )
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.5)
             elif reopened == 2:
                 raise Unreachable(
-                    f"the shared connection to {self.host} breaks as soon as it is opened",
+                    tr("the shared connection to {host} breaks as soon as it is opened", host=self.host),
                     cause=said.strip(),
-                    hint=f"open it by hand: `jido login {self.host}`",
+                    hint=tr("open it by hand: `jido login {host}`", host=self.host),
                     transient=True,
                 )
             else:
@@ -247,9 +248,13 @@ class OpenSSH:
         """
         if len(os.fsencode(self.control)) > LONGEST_SOCKET:
             raise TransportError(
-                "the path of the shared connection's socket is too long",
-                cause=f"{self.control} has more than {LONGEST_SOCKET} bytes",
-                hint="set XDG_RUNTIME_DIR to a private folder with a short path",
+                tr("the path of the shared connection's socket is too long"),
+                cause=tr(
+                    "{control} has more than {LONGEST_SOCKET} bytes",
+                    control=self.control,
+                    LONGEST_SOCKET=LONGEST_SOCKET,
+                ),
+                hint=tr("set XDG_RUNTIME_DIR to a private folder with a short path"),
             )
         self.control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -287,8 +292,13 @@ class OpenSSH:
         code, said = quietly([*ssh_words(self.to, self.control), "-f", "-N", "--", self.to.host], _OPEN_SECONDS)
         if code is None:
             raise Unreachable(
-                f"{self.host} ({self.to}) did not let us in within {_OPEN_SECONDS:g} s",
-                hint="is its login overloaded? try again, or by hand",
+                tr(
+                    "{host} ({to}) did not let us in within {OPEN_SECONDS:g} s",
+                    host=self.host,
+                    to=self.to,
+                    OPEN_SECONDS=_OPEN_SECONDS,
+                ),
+                hint=tr("is its login overloaded? try again, or by hand"),
                 transient=True,
             )
         if code != 0:
@@ -308,8 +318,8 @@ class OpenSSH:
             if self._pulse.idle or self._pulse.there() is None:
                 self._open(instead=True)
         raise ConnectionLost(
-            f"the connection to {self.host} was dead in the middle of a command",
-            cause="nothing came back over it any more; a fresh one stands now",
-            hint="whether the command was executed is not known; look before you repeat it",
+            tr("the connection to {host} was dead in the middle of a command", host=self.host),
+            cause=tr("nothing came back over it any more; a fresh one stands now"),
+            hint=tr("whether the command was executed is not known; look before you repeat it"),
             transient=True,
         )

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 
 from jido.errors import TransportError
+from jido.words import tr
 
 
 class client:  # noqa: N801 - reads as the statement it is used in
@@ -18,9 +19,9 @@ class client:  # noqa: N801 - reads as the statement it is used in
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FileNotFoundError):
             raise TransportError(
-                "OpenSSH's client is not installed on this machine",
+                tr("OpenSSH's client is not installed on this machine"),
                 cause=str(error),
-                hint="install it (Debian, Ubuntu: apt install openssh-client), then repeat the command",
+                hint=tr("install it (Debian, Ubuntu: apt install openssh-client), then repeat the command"),
             ) from error
 
 

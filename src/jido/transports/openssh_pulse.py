@@ -19,6 +19,7 @@ from jido.model.destination import Destination
 from jido.transports.openssh_client import quietly
 from jido.transports.openssh_words import REFUSED, problem, ssh_words
 from jido.transports.pipes import shut
+from jido.words import tr
 
 # After so many seconds without a word from a command, the connection itself is looked at, then less and less often.
 SILENCE = 10.0
@@ -90,8 +91,8 @@ class Pulse:
             return
         silent = f"nothing came back over the shared connection within {LOOK_SECONDS:g} s"
         error: TransportError = Unreachable(
-            f"{self._host} ({self._to}) does not answer",
-            hint="are you on the right network or VPN? The connection is kept: it may live again",
+            tr("{host} ({to}) does not answer", host=self._host, to=self._to),
+            hint=tr("are you on the right network or VPN? The connection is kept: it may live again"),
             transient=True,
         )
         if code is not None:

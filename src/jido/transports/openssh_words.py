@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jido.errors import ConnectionLost, HostKeyProblem, LoginNeeded, TransportError, Unreachable
 from jido.model.destination import Destination
+from jido.words import known, mark, tr
 
 PERSIST = "4h"
 
@@ -25,34 +26,38 @@ _COMPLAINTS: tuple[tuple[str, type[TransportError], str], ...] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for .* has changed",
         HostKeyProblem,
-        "ask the administrators whether the machine was reinstalled; if so, forget the old key with"
-        " `ssh-keygen -R {key}` and run `jido login {cluster}`",
+        mark(
+            "ask the administrators whether the machine was reinstalled; if so, forget the old key with"
+            " `ssh-keygen -R {key}` and run `jido login {cluster}`"
+        ),
     ),
     (
         r"Host key verification failed|No .* host key is known",
         HostKeyProblem,
-        "`jido login {cluster}` shows the key's fingerprint and asks you",
+        mark("`jido login {cluster}` shows the key's fingerprint and asks you"),
     ),
     (
         r"Permission denied|Too many authentication failures|No supported authentication methods|Bad passphrase",
         LoginNeeded,
-        "`jido login {cluster}` asks for your password, passphrase or one-time code once and keeps the connection",
+        mark(
+            "`jido login {cluster}` asks for your password, passphrase or one-time code once and keeps the connection"
+        ),
     ),
     (
         r"Could not resolve hostname",
         Unreachable,
-        "check the name's spelling in `jido ls`; does it need a VPN?",
+        mark("check the name's spelling in `jido ls`; does it need a VPN?"),
     ),
     (
         r"Bad configuration option:|Can't open user config file|Bad owner or permissions",
         TransportError,
-        "mend the ssh configuration file that the cause names",
+        mark("mend the ssh configuration file that the cause names"),
     ),
     (
         r"Connection refused|timed out|No route to host|Network is unreachable|Connection (?:closed|reset) by"
         r"|kex_exchange_identification|Connection to .* closed|UNKNOWN port",
         Unreachable,
-        "is the port right (-p), are you on the right network or VPN, is the machine up?",
+        mark("is the port right (-p), are you on the right network or VPN, is the machine up?"),
     ),
 )
 
@@ -118,19 +123,23 @@ def problem(to: Destination, cluster: str, complaint: str) -> TransportError:
         if re.search(pattern, text):
             said = next(line for line in reversed(lines) if re.search(pattern, line))
             what = {
-                HostKeyProblem: f"the host key of {cluster} ({to}) is not the known one"
+                HostKeyProblem: tr("the host key of {cluster} ({to}) is not the known one", cluster=cluster, to=to)
                 if "CHANGED" in text or "has changed" in text
-                else f"the host key of {cluster} ({to}) is not known yet",
-                LoginNeeded: f"{cluster} ({to}) wants a login first",
-                Unreachable: f"{cluster} ({to}) cannot be reached",
-                TransportError: f"ssh cannot be used as it is configured for {cluster} ({to})",
+                else tr("the host key of {cluster} ({to}) is not known yet", cluster=cluster, to=to),
+                LoginNeeded: tr("{cluster} ({to}) wants a login first", cluster=cluster, to=to),
+                Unreachable: tr("{cluster} ({to}) cannot be reached", cluster=cluster, to=to),
+                TransportError: tr(
+                    "ssh cannot be used as it is configured for {cluster} ({to})", cluster=cluster, to=to
+                ),
             }[kind]
             key = _known_as(to, text)
-            return kind(what, cause=said, hint=hint.format(key=key, cluster=cluster), transient=kind is Unreachable)
+            return kind(
+                what, cause=said, hint=known(hint).format(key=key, cluster=cluster), transient=kind is Unreachable
+            )
     return TransportError(
-        f"ssh to {cluster} ({to}) failed",
-        cause=lines[-1] if lines else "ssh said nothing",
-        hint=f"look at what it does by hand: {by_hand(to)}",
+        tr("ssh to {cluster} ({to}) failed", cluster=cluster, to=to),
+        cause=lines[-1] if lines else tr("ssh said nothing"),
+        hint=tr("look at what it does by hand: {by_hand}", by_hand=by_hand(to)),
     )
 
 
@@ -169,9 +178,9 @@ def lost(host: str, complaint: str) -> ConnectionLost:
     """The error of a command whose end was not seen."""
     lines = [line.strip() for line in complaint.strip().splitlines() if not _NOWHERE.search(line)]
     return ConnectionLost(
-        f"the connection to {host} was cut in the middle of a command",
+        tr("the connection to {host} was cut in the middle of a command", host=host),
         cause=lines[-1] if lines else "",
-        hint="whether the command was executed is not known; look before you repeat it",
+        hint=tr("whether the command was executed is not known; look before you repeat it"),
         transient=True,
     )
 
@@ -179,8 +188,11 @@ def lost(host: str, complaint: str) -> ConnectionLost:
 def silent(host: str, seconds: float) -> ConnectionLost:
     """The error of a command that a machine took and did not begin within some seconds."""
     return ConnectionLost(
-        f"{host} did not begin a command within {seconds:g} s",
-        hint=f"whether it still will is not known; look before you repeat it; `jido login {host}` opens a fresh"
-        " connection",
+        tr("{host} did not begin a command within {seconds:g} s", host=host, seconds=seconds),
+        hint=tr(
+            "whether it still will is not known; look before you repeat it; `jido login {host}` "
+            "opens a fresh connection",
+            host=host,
+        ),
         transient=True,
     )

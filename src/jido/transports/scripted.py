@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from jido.errors import Unreachable
 from jido.model.command import Command, Reply
 from jido.transports.base import Live
+from jido.words import tr
 
 
 class Scripted:
@@ -29,7 +30,7 @@ class Scripted:
 
     def start(self, command: Command) -> Live:
         """Recorded replies have no live output."""
-        raise Unreachable(f"{self.host} is a recording and runs nothing")
+        raise Unreachable(tr("{host} is a recording and runs nothing", host=self.host))
 
     def rsync_shell(self) -> tuple[Sequence[str], str] | None:
         """No files travel to a recording."""
@@ -41,7 +42,7 @@ class Scripted:
 
     def interactive(self, command: Command) -> int:
         """A recording has no terminal."""
-        raise Unreachable(f"{self.host} is a recording and runs nothing")
+        raise Unreachable(tr("{host} is a recording and runs nothing", host=self.host))
 
     def close(self) -> None:
         """Nothing is open."""

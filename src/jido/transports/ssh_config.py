@@ -11,6 +11,7 @@ from jido.errors import InputError
 from jido.model.command import Command
 from jido.model.destination import Destination
 from jido.transports.openssh_words import ssh_words
+from jido.words import tr
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -58,7 +59,9 @@ def resolve(to: Destination) -> Resolved | None:
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise InputError(
-            f"ssh refuses the address {to}", cause=said[-1] if said else "", hint="write USER@HOST or an ssh alias"
+            f"ssh refuses the address {to}",
+            cause=said[-1] if said else "",
+            hint=tr("write USER@HOST or an ssh alias"),
         )
     values: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
@@ -101,7 +104,7 @@ def make_key(private: Path) -> Path:
     private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     done = subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-f", str(private)])
     if done.returncode != 0:
-        raise InputError("no key was made", hint="make one by hand: ssh-keygen -t ed25519")
+        raise InputError(tr("no key was made"), hint=tr("make one by hand: ssh-keygen -t ed25519"))
     return Path(f"{private}.pub")
 
 

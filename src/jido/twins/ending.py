@@ -7,6 +7,7 @@ import signal
 
 from jido.errors import TwinError
 from jido.twins import processes, state
+from jido.words import tr
 
 TOKEN = "JIDO_TWIN"  # noqa: S105 - the name of a variable, and what it holds is no secret
 
@@ -40,7 +41,7 @@ def end(record: state.Record | None) -> None:
     processes.end(left)
     if left := processes.wait_gone(left, within=5):
         raise TwinError(
-            "some of the twin's processes did not end", cause="PIDs " + ", ".join(str(p.pid) for p in left)
+            tr("some of the twin's processes did not end"), cause="PIDs " + ", ".join(str(p.pid) for p in left)
         )
     if record.short:
         shutil.rmtree(record.short, ignore_errors=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jido.errors import InputError, TwinError
 from jido.twins import people, processes
+from jido.words import tr
 
 # Its presence says that the folder is a twin's, so that nothing else is ever removed.
 MARK = "twin.json"
@@ -33,9 +34,9 @@ def resolve(folder: Path) -> Path:
     real = folder.expanduser().resolve()
     if bad := [text for text in _UNQUOTABLE if text in str(real)]:
         raise InputError(
-            f"a twin cannot lie in {str(real)!r}",
-            cause=f"ssh's configuration cannot name a path with {bad[0]!r}",
-            hint="choose another folder",
+            tr("a twin cannot lie in {real!r}", real=str(real)),
+            cause=tr("ssh's configuration cannot name a path with {bad!r}", bad=bad[0]),
+            hint=tr("choose another folder"),
         )
     return real
 
@@ -78,8 +79,8 @@ def locked(folder: Path, *, wait: float = 120.0, create: bool = True) -> Iterato
                 except BlockingIOError:
                     if time.monotonic() > until:
                         raise TwinError(
-                            f"the twin in {folder} is busy",
-                            cause="another jido is bringing it up or taking it down",
+                            tr("the twin in {folder} is busy", folder=folder),
+                            cause=tr("another jido is bringing it up or taking it down"),
                             transient=True,
                         ) from None
                     time.sleep(0.02)
@@ -100,7 +101,8 @@ def claim(folder: Path) -> None:
     """
     if not (folder / MARK).exists() and any(folder.iterdir()):
         raise InputError(
-            f"{folder} is not a twin's folder and not empty", hint="choose an empty folder or one that is not there"
+            tr("{folder} is not a twin's folder and not empty", folder=folder),
+            hint=tr("choose an empty folder or one that is not there"),
         )
     folder.chmod(0o700)
 
@@ -135,7 +137,9 @@ def remove(path: Path) -> None:
     except OSError as error:
         if isinstance(error, PermissionError) and people.remove_as_root_inside(path):
             return
-        raise TwinError(f"cannot remove {path}", cause=str(error), hint="remove it by hand") from error
+        raise TwinError(
+            tr("cannot remove {path}", path=path), cause=str(error), hint=tr("remove it by hand")
+        ) from error
 
 
 def _gone(path: Path) -> bool:

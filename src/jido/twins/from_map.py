@@ -14,6 +14,7 @@ from jido.twins import spec as specs
 from jido.twins.accounts import accounting_of, without
 from jido.twins.recipes import recipe_of
 from jido.twins.volumes import volumes_of
+from jido.words import tr
 
 # As Slurm prints what becomes of jobs that give way; GANG alone is no way to give way.
 _MODE = re.compile(r"off|requeue|cancel|suspend,gang|gang,suspend")
@@ -40,15 +41,17 @@ def spec_of(
     engine = cluster.scheduling.engine.value
     if not engine:
         raise Refused(
-            f"{cluster.name} cannot have a twin",
-            cause="its map does not know its engine",
-            hint="probe the cluster, or write scheduling.engine into the map",
+            tr("{name} cannot have a twin", name=cluster.name),
+            cause=tr("its map does not know its engine"),
+            hint=tr("probe the cluster, or write scheduling.engine into the map"),
         )
     try:
         recipe_of(engine)
     except NotFound as error:
         raise Refused(
-            f"{cluster.name} cannot have a twin", cause=f"its engine is {engine}: {error.what}", hint=error.hint
+            tr("{name} cannot have a twin", name=cluster.name),
+            cause=tr("its engine is {engine}: {what}", engine=engine, what=error.what),
+            hint=error.hint,
         ) from None
     hosts = cluster.instance.login
     me = {host.user.value for host in hosts}

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from jido.errors import TwinError
 from jido.twins import people, processes
+from jido.words import tr
 
 CONTROL, LOG = "run/control", "logs/keeper.log"
 # The process that serves volumes of a size and speed of their own.
@@ -182,7 +183,7 @@ def ask(folder: Path, question: str, *, within: float = 15.0) -> dict[str, Any]:
             os.close(fd)
         answer: dict[str, Any] = json.loads(b"".join(parts))
     except (OSError, ValueError) as error:
-        raise TwinError("the twin's keeper does not answer", cause=str(error), transient=True) from error
+        raise TwinError(tr("the twin's keeper does not answer"), cause=str(error), transient=True) from error
     return answer
 
 

@@ -18,6 +18,7 @@ from jido.twins.ground import NodeState, Recipe
 from jido.twins.recipes import recipe_of
 from jido.twins.spec import TwinSpec, check
 from jido.twins.views import PATH
+from jido.words import tr
 
 _INSIDE = {"sshd": "openssh-server"}
 _OUR_NEEDS = {"ssh-keygen": "openssh-client", "setsid": "util-linux"}
@@ -49,9 +50,9 @@ def up(spec: TwinSpec, folder: Path, *, plain: bool = False, within: float = 60.
         if record and processes.is_alive(record.keeper):
             if _spec_in(folder) != spec:
                 raise InputError(
-                    f"another twin is up in {folder}",
-                    cause="its map differs from the one asked for",
-                    hint="take it down first, or choose another folder",
+                    tr("another twin is up in {folder}", folder=folder),
+                    cause=tr("its map differs from the one asked for"),
+                    hint=tr("take it down first, or choose another folder"),
                 )
             now = look(folder)
             if not now.dead:
@@ -79,7 +80,9 @@ def look(folder: Path) -> state.TwinState:
     folder = folders.resolve(folder)
     spec = _spec_in(folder)
     if spec is None:
-        raise TwinError(f"there is no twin in {folder}", hint="`jido twin up NAME` brings one up")
+        raise TwinError(
+            tr("there is no twin in {folder}", folder=folder), hint=tr("`jido twin up NAME` brings one up")
+        )
     record = state.read(folder / folders.STATE)
     if record is None or not processes.is_alive(record.keeper):
         why = "it was not brought up, or not to the end" if record is None else "its keeper died"
@@ -197,7 +200,9 @@ def _require_in(where: str, before: str, path: str, needs: Mapping[str, str]) ->
     missing = {program: package for program, package in needs.items() if not shutil.which(program, path=path)}
     if missing:
         raise TwinError(
-            f"the twin lacks programs {where}",
-            cause="not installed: " + ", ".join(sorted(missing)),
-            hint=f"{before}apt-get install " + " ".join(sorted(set(missing.values()))),
+            tr("the twin lacks programs {where}", where=where),
+            cause=tr("not installed: {missing}", missing=", ".join(sorted(missing))),
+            hint=tr(
+                "{before}apt-get install {missing}", before=before, missing=" ".join(sorted(set(missing.values())))
+            ),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jido.errors import TwinError
 from jido.twins.ground import LOGIN, Daemon, Ground, Mount
+from jido.words import tr
 
 SSHD = Mount("conf/sshd", "/etc/ssh", on=frozenset({LOGIN}))
 HOST_KEY, CLIENT_KEY = "keys/host_ed25519", "id_ed25519"
@@ -54,7 +55,7 @@ def finish_keys(makers: list[subprocess.Popen[bytes]]) -> None:
     for maker in makers:
         out, _ = maker.communicate()
         if maker.returncode:
-            raise TwinError("cannot make the twin's ssh keys", cause=out.decode(errors="replace").strip())
+            raise TwinError(tr("cannot make the twin's ssh keys"), cause=out.decode(errors="replace").strip())
 
 
 def files(ground: Ground, env: dict[str, str]) -> dict[str, str]:

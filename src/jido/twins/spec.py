@@ -10,6 +10,7 @@ import msgspec
 
 from jido.errors import InputError
 from jido.model.limits import Association, Limits, Qos, Reservation
+from jido.words import tr
 
 # A host name as the kernel, sshd and every scheduler accept it. Names go into configuration files unquoted.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -229,7 +230,10 @@ def check(spec: TwinSpec) -> None:
         InputError: Names the field and what is wrong with it.
     """
     for problem in _problems(spec):
-        raise InputError(f"no twin can be built of {spec.name!r}: {problem}", hint="correct the map")
+        raise InputError(
+            tr("no twin can be built of {name!r}: {problem}", name=spec.name, problem=problem),
+            hint=tr("correct the map"),
+        )
 
 
 def _problems(spec: TwinSpec) -> Iterator[str]:

@@ -22,6 +22,7 @@ from jido.twins import keeping, login, people, state, system, views
 from jido.twins.ending import TOKEN
 from jido.twins.ground import CONTROL, LOGIN, Daemon, Ground, NodeState, Parts, Recipe
 from jido.twins.spec import TwinSpec
+from jido.words import tr
 
 _LOOK_EVERY = 0.01
 # With it, volumes can have a size of their own.
@@ -52,7 +53,9 @@ def start(
                 else:
                     if spec.root != "/":
                         raise TwinError(
-                            "a twin of another tree needs namespaces", cause=str(error), hint="leave --root out"
+                            tr("a twin of another tree needs namespaces"),
+                            cause=str(error),
+                            hint=tr("leave --root out"),
                         ) from None
                     reason = str(error)
                 folders.clean(folder, keep=(folders.MARK, folders.VOLUMES, folders.NODES, "state"))
@@ -99,7 +102,11 @@ def _start_on(
         keeper, why = starting.who()
         if keeper is None:
             if ground.plain:
-                raise TwinError("the twin's keeper did not start", cause=why, hint=f"see {folder / keeping.LOG}")
+                raise TwinError(
+                    tr("the twin's keeper did not start"),
+                    cause=why,
+                    hint=tr("see {folder}", folder=folder / keeping.LOG),
+                )
             raise _NoNamespaces(why)
         record = state.Record(
             keeper=keeper,
@@ -146,9 +153,9 @@ def _ground(spec: TwinSpec, folder: Path, ports: dict[str, int], plain: bool, id
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         raise TwinError(
-            f"no user goes by uid {os.getuid()} here",
-            cause="ssh, sshd and Slurm refuse to run for a user without a name",
-            hint="add the user to /etc/passwd",
+            tr("no user goes by uid {getuid} here", getuid=os.getuid()),
+            cause=tr("ssh, sshd and Slurm refuse to run for a user without a name"),
+            hint=tr("add the user to /etc/passwd"),
         ) from None
     # Slurm's files cannot name a path with a space, nor munge a socket with more than 107 bytes.
     base = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -311,7 +318,9 @@ def _greets(port: int) -> bool:
 
 def _failed(folder: Path, daemon: str, what: str) -> TwinError:
     log = folder / "logs" / f"{daemon}.log"
-    return TwinError(f"the twin did not come up: {what}", cause=last_line(log), hint=f"read {log}")
+    return TwinError(
+        tr("the twin did not come up: {what}", what=what), cause=last_line(log), hint=tr("read {log}", log=log)
+    )
 
 
 def last_line(log: Path) -> str:

@@ -81,7 +81,7 @@ def _show(planned: object) -> None:
         [
             one.path,
             human_size(one.bytes) if one.state == "here" else known(one.state),
-            one.what or "-",
+            known(one.what or "-"),
             f"-> {planned.store}/home/{one.path}" if one.path in chosen and planned.store else "",
         ]
         for one in seen.held

@@ -10,7 +10,7 @@ import click
 
 from jido.cli import draw
 from jido.errors import ConfigError, InputError, Refused
-from jido.words import tr
+from jido.words import known, tr
 
 if TYPE_CHECKING:
     from jido.api.projects import InitPlan
@@ -160,7 +160,7 @@ def _show(project: Project, planned: InitPlan) -> None:
     draw.out()
     draw.out(tr("on {cluster}: {root}", cluster=layout.cluster, root=draw.style(layout.workspace.root, bold=True)))
     draw.out(f"  {layout.why}")
-    rows = [(f"{decision.role}/", decision.why) for decision in layout.there]
+    rows = [(f"{decision.role}/", known(decision.why)) for decision in layout.there]
     widest = max(draw.width(role) for role, _ in rows)
     for role, why in rows:
         draw.out(f"    {draw.pad(role, widest)}  {why}")

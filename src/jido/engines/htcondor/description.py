@@ -10,6 +10,7 @@ from jido.engines.htcondor.ads import quoted
 from jido.engines.htcondor.states import BY_RULE, HELD, MEMORY, OUT_OF_RESOURCES, RUNNING, TOO_LONG
 from jido.errors import InputError
 from jido.model.job import JobSpec, Resources
+from jido.words import known, mark, tr
 
 # The job's id, as `Engine.status` takes it.
 ID = "JIDO_HTCONDOR_JOB"
@@ -18,14 +19,16 @@ AGAIN = 119
 # The event log, in the run folder.
 EVENTS = "events.log"
 
-_LOG = "the log's place is known to `jido logs`"
+_LOG = mark("the log's place is known to `jido logs`")
 _OURS = {
     **dict.fromkeys(("output", "error", "log", "stream_output", "stream_error"), _LOG),
-    **dict.fromkeys(("executable", "arguments", "initialdir", "universe", "environment", "env"), "jido sets it"),
-    **dict.fromkeys(("on_exit_remove", "periodic_remove", "jidotoken", "my.jidotoken"), "jido relies on it"),
-    **dict.fromkeys(("should_transfer_files", "when_to_transfer_output"), "the run folder is shared"),
-    "queue": "submit a sweep for many",
-    "requirements": "give it as the constraint",
+    **dict.fromkeys(
+        ("executable", "arguments", "initialdir", "universe", "environment", "env"), mark("jido sets it")
+    ),
+    **dict.fromkeys(("on_exit_remove", "periodic_remove", "jidotoken", "my.jidotoken"), mark("jido relies on it")),
+    **dict.fromkeys(("should_transfer_files", "when_to_transfer_output"), mark("the run folder is shared")),
+    "queue": mark("submit a sweep for many"),
+    "requirements": mark("give it as the constraint"),
 }
 _NOT_A_LETTER = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -111,7 +114,10 @@ def macroless(text: str) -> str:
 
 def _line(text: str, what: str) -> str:
     if not text.strip() or _NOT_A_LETTER.search(text):
-        raise InputError(f"{what} {text!r} cannot be handed to HTCondor", hint=f"write the {what} on one line")
+        raise InputError(
+            tr("{what} {text!r} cannot be handed to HTCondor", what=what, text=text),
+            hint=tr("write the {what} on one line", what=what),
+        )
     return text.strip()
 
 
@@ -122,7 +128,10 @@ def plain(value: str, what: str) -> str:
         InputError: It is none.
     """
     if not re.fullmatch(r"[\w.@+][\w.@+-]*", value):
-        raise InputError(f"{what} {value!r} cannot be handed to HTCondor", hint=f"give the {what} in plain letters")
+        raise InputError(
+            tr("{what} {value!r} cannot be handed to HTCondor", what=what, value=value),
+            hint=tr("give the {what} in plain letters", what=what),
+        )
     return value
 
 
@@ -135,11 +144,16 @@ def extra(option: str) -> str:
     match = re.fullmatch(r"(\+?[A-Za-z_][\w.]*)\s*=\s*(.+)", option)
     if match is None or _NOT_A_LETTER.search(option) or option.endswith("\\"):
         raise InputError(
-            f"{option!r} is no line of a submit description", hint="write it as there: request_disk = 10GB"
+            tr("{option!r} is no line of a submit description", option=option),
+            hint=tr("write it as there: request_disk = 10GB"),
         )
     if match[1].lower().lstrip("+") in _OURS:
-        cause = _OURS[match[1].lower().lstrip("+")]
-        raise InputError(f"{option!r} cannot be passed on to condor_submit", cause=cause, hint="leave it away")
+        cause = known(_OURS[match[1].lower().lstrip("+")])
+        raise InputError(
+            tr("{option!r} cannot be passed on to condor_submit", option=option),
+            cause=cause,
+            hint=tr("leave it away"),
+        )
     return option
 
 
@@ -151,13 +165,15 @@ def check(want: Resources) -> None:
     """
     if want.partition is not None:
         raise InputError(
-            f"HTCondor has no partitions ({want.partition!r})",
-            hint="leave it out, or narrow the machines down with --constraint",
+            tr("HTCondor has no partitions ({partition!r})", partition=want.partition),
+            hint=tr("leave it out, or narrow the machines down with --constraint"),
         )
     if want.qos is not None:
-        raise InputError("HTCondor has no QoS", hint="an accounting group is given as --account")
+        raise InputError(tr("HTCondor has no QoS"), hint=tr("an accounting group is given as --account"))
     if want.nodes != 1:
-        raise InputError("a job of HTCondor runs on one machine", hint="leave --nodes out")
+        raise InputError(tr("a job of HTCondor runs on one machine"), hint=tr("leave --nodes out"))
     for name, value in (("tasks", want.tasks), ("cpus", want.cpus), ("time", want.time)):
         if value is not None and value < 1:
-            raise InputError(f"{name} is {value}", hint=f"{name} is a whole number from 1")
+            raise InputError(
+                tr("{name} is {value}", name=name, value=value), hint=tr("{name} is a whole number from 1", name=name)
+            )

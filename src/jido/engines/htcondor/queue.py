@@ -11,6 +11,7 @@ from jido.engines.htcondor.states import raw, state
 from jido.engines.htcondor.trouble import down, missing
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Sighting, State
+from jido.words import tr
 
 ATTRIBUTES = (
     "ClusterId", "ProcId", "JobStatus", "JidoToken", "JidoTasks", "JidoTime", "JobBatchName", "Cmd", "Iwd", "QDate",
@@ -54,7 +55,7 @@ def rows(reply: Reply, said: str | None = None) -> list[Ad]:
         raise missing(reply)
     found = ads(reply.text if said is None else said) if reply.code == 0 else None
     if found is None:
-        raise down(reply, "telling of jobs")
+        raise down(reply, tr("telling of jobs"))
     return [ad for ad in found if number(ad, "ClusterId") is not None and number(ad, "ProcId") is not None]
 
 

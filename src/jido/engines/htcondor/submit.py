@@ -12,6 +12,7 @@ from jido.engines.htcondor.trouble import down, gist, missing, only_gone, said, 
 from jido.errors import InputError
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import JobSpec, Submission
+from jido.words import tr
 
 _TAKEN = re.compile(r"^(\d{1,9})\.0 - (\d{1,9})\.(\d{1,9})\s*$", re.M)
 # Said before anything is committed; what is said of the commit itself leaves it open.
@@ -38,14 +39,17 @@ def submit(spec: JobSpec, place: Placement) -> Ask[Submission]:
         InputError: Something cannot be written into a submit description, or HTCondor has no word for it.
     """
     if place.after:
-        raise InputError("HTCondor cannot be told to wait for a job", hint="jido waits for it: see `jido ps`")
+        raise InputError(tr("HTCondor cannot be told to wait for a job"), hint=tr("jido waits for it: see `jido ps`"))
     if re.search(r"[\x00-\x1f\x7f]", place.folder):
         # Recorded on 23.9.6: "Received invalid attribute value", and nothing is committed.
-        raise InputError(f"HTCondor takes no job from a folder with such a name: {place.folder!r}", hint="rename it")
+        raise InputError(
+            tr("HTCondor takes no job from a folder with such a name: {folder!r}", folder=place.folder),
+            hint=tr("rename it"),
+        )
     if place.at_most:
         raise InputError(
-            "how many tasks run at the same time cannot be bounded in HTCondor",
-            hint="leave --at-most out, or use --packed with --allocations",
+            tr("how many tasks run at the same time cannot be bounded in HTCondor"),
+            hint=tr("leave --at-most out, or use --packed with --allocations"),
         )
     text = description(spec, place)
     # Without a terse answer the id would stand in a sentence.
@@ -72,7 +76,7 @@ def _submitted(reply: Reply, tasks: int) -> Submission:
     if reply.code == 127:
         raise missing(reply)
     if "ERROR" in words and unsent(words) and "queue manager" in words:
-        raise down(reply, "handing the job over")
+        raise down(reply, tr("handing the job over"))
     if "ERROR" in words and reply.code == 1:
         if _FULL.search(words):
             return Submission(refused=gist(words), hint="wait until some of your jobs have ended", later=True)
@@ -87,7 +91,7 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
     """See `Engine.cancel`."""
     for id_ in ids:
         if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", id_):
-            raise InputError(f"{id_!r} is not an HTCondor job id", hint="`jido ps` lists your jobs")
+            raise InputError(tr("{id!r} is not an HTCondor job id", id=id_), hint=tr("`jido ps` lists your jobs"))
 
     def parse(reply: Reply) -> None:
         words = said(reply)
@@ -97,6 +101,6 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
             raise missing(reply)
         if reply.code is None or unsent(words) or not words:
             raise down(reply, "cancelling")
-        raise reply.failure(f"cancelling on {reply.host} failed", cause=gist(words))
+        raise reply.failure(tr("cancelling on {host} failed", host=reply.host), cause=gist(words))
 
     return Ask(Command(("condor_rm", *ids) if ids else ("true",), env=ENV), parse)

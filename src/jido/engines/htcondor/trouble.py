@@ -6,6 +6,7 @@ import re
 
 from jido.errors import SchedulerDown, SchedulerMissing
 from jido.model.command import Reply
+from jido.words import tr
 
 # The command did not reach the schedd at all, so that it certainly took nothing.
 _UNSENT = re.compile(
@@ -43,9 +44,9 @@ def only_gone(words: str) -> bool:
 def missing(reply: Reply) -> SchedulerMissing:
     """The error for a machine without HTCondor's commands."""
     return SchedulerMissing(
-        f"HTCondor's commands were not found on {reply.host}",
+        tr("HTCondor's commands were not found on {host}", host=reply.host),
         cause=gist(reply.complaint),
-        hint="is it the pool's access point? does `condor_q` work there in a login shell?",
+        hint=tr("is it the pool's access point? does `condor_q` work there in a login shell?"),
     )
 
 
@@ -53,8 +54,8 @@ def down(reply: Reply, doing: str) -> SchedulerDown:
     """The error for a queue that did not answer, or not whole."""
     why = gist(reply.complaint) or f"the answer broke off (code {reply.code})"
     return SchedulerDown(
-        f"HTCondor on {reply.host} did not answer while {doing}",
-        cause="no answer in time" if reply.code is None else why,
-        hint="wait a minute and repeat; `condor_q` on the access point shows when its schedd answers again",
+        tr("HTCondor on {host} did not answer while {doing}", host=reply.host, doing=doing),
+        cause=tr("no answer in time") if reply.code is None else why,
+        hint=tr("wait a minute and repeat; `condor_q` on the access point shows when its schedd answers again"),
         transient=True,
     )

@@ -11,6 +11,7 @@ from jido.errors import InputError, NotFound
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import State
 from jido.model.why import Bound, Request, Waiting
+from jido.words import tr
 
 _MORE = ("Owner", "AccountingGroup", "RequestMemory", "MemoryProvisioned", "MemoryUsage", "JobPrio", "Requirements")
 _WANTED = f"-json -attributes {','.join((*ATTRIBUTES, *_MORE))}"
@@ -35,19 +36,19 @@ _KINDS = (("Cpus", "cpu"), ("Memory", "memory"), ("GPUs", "gpu"), ("Disk", "disk
 def why(id_: str) -> Ask[Waiting]:
     """See `Engine.why`."""
     if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", id_):
-        raise InputError(f"{id_!r} is not an HTCondor job id", hint="`jido ps` lists your jobs")
+        raise InputError(tr("{id!r} is not an HTCondor job id", id=id_), hint=tr("`jido ps` lists your jobs"))
 
     def parse(reply: Reply) -> Waiting:
         if reply.code == 127:
             raise missing(reply)
         parts = reply.text.split(f"{_MARK}\n")
         if reply.code != 0 or len(parts) != 4 or parts[3].strip() != "end":
-            raise down(reply, "telling why a job stands as it does")
+            raise down(reply, tr("telling why a job stands as it does"))
         live, past = ads(parts[0]), ads(parts[1])
         if live is None or past is None:
-            raise down(reply, "telling why a job stands as it does")
+            raise down(reply, tr("telling why a job stands as it does"))
         if not live and not past:
-            raise NotFound(f"HTCondor knows no job {id_}", hint="`jido ps` lists your jobs")
+            raise NotFound(tr("HTCondor knows no job {id}", id=id_), hint=tr("`jido ps` lists your jobs"))
         return _waiting(reply.at, (live or past)[0], parts[2], remembered=not live)
 
     return Ask(Command(("sh", "-c", _LOOK, "jido-condor-why", id_), env=ENV), parse)

@@ -18,6 +18,7 @@ from jido.model.command import Ask, Reply
 from jido.model.job import JobSpec, Resources, Sighting, Submission
 from jido.model.map import Map, Now, Scheduling
 from jido.model.why import Meaning, Waiting
+from jido.words import tr
 
 
 class Pbs(Engine):
@@ -146,7 +147,7 @@ class Pbs(Engine):
         def parse(reply: Reply) -> Waiting:
             seen = asked.parse(reply).get(id_)
             if seen is None:
-                raise NotFound(f"PBS knows no job {id_}", hint="`jido ps` lists your jobs")
+                raise NotFound(tr("PBS knows no job {id}", id=id_), hint=tr("`jido ps` lists your jobs"))
             return Waiting(at=reply.at, seen=seen, reason=seen.reason)
 
         return Ask(asked.command, parse)

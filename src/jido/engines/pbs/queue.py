@@ -12,6 +12,7 @@ from jido.engines.pbs.trouble import down, missing, only_gone
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Sighting
 from jido.model.nodeset import NodeSet
+from jido.words import tr
 
 # Times are printed in the asker's zone. Torque's -x is XML, so that OpenPBS has to be told from it first.
 ENV = {"LC_ALL": "C", "TZ": "UTC0"}
@@ -67,10 +68,10 @@ def rows(reply: Reply) -> list[tuple[Sighting, str]]:
     if reply.code == 127:
         raise missing(reply)
     if reply.code != 0 and not only_gone(reply.complaint):
-        raise down(reply, "telling of jobs")
+        raise down(reply, tr("telling of jobs"))
     found = [_sighting(id_, row) for id_, row in records(reply.text)]
     if not found and reply.code == 0 and reply.text.strip():
-        raise down(reply, "telling of jobs")
+        raise down(reply, tr("telling of jobs"))
     return found
 
 
@@ -100,7 +101,7 @@ def _answer(ids: Sequence[str], reply: Reply) -> list[tuple[Sighting, str]]:
     """The rows of an answer about these ids: a qstat that does not know one says so, and never nothing at all."""
     found = rows(reply)
     if not found and reply.code == 0 and any(map(_ID.fullmatch, ids)):
-        raise down(reply, "telling of jobs")
+        raise down(reply, tr("telling of jobs"))
     return found
 
 

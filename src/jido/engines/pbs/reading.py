@@ -10,6 +10,7 @@ from jido.engines.pbs.script import clock, plain
 from jido.errors import InputError
 from jido.model.batch import Flaw, Option, Script, Span
 from jido.model.job import Resources
+from jido.words import tr
 
 _VALUES = frozenset("aAcCdeDFGjJkKlLmMNopPqrStTuvwW")
 _NOTHING = frozenset("hIVXzfxn")
@@ -197,7 +198,7 @@ def write(name: str, value: str | None) -> str:
         days, dash, rest = (value or "").rpartition("-")
         seconds = duration(rest)
         if seconds is None or (dash and not days.isdecimal()):
-            raise InputError(f"{value!r} is no walltime", hint="write hh:mm:ss")
+            raise InputError(tr("{value!r} is no walltime", value=value), hint=tr("write hh:mm:ss"))
         return f"-l walltime={clock(seconds + 86400 * int(days or 0))}"
     if name in _FIELDS:
         return f"-{_FIELDS[name]} {plain(value or '', name)}"
@@ -205,4 +206,4 @@ def write(name: str, value: str | None) -> str:
         return f"-l {name}={value}"
     if len(name) == 1 and name.isalpha():
         return f"-{name}" if value is None else f"-{name} {plain(value, name)}"
-    raise InputError(f"PBS has no option for {name}", hint="see `man qsub`")
+    raise InputError(tr("PBS has no option for {name}", name=name), hint=tr("see `man qsub`"))

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from jido.engines.base import Placement
 from jido.errors import InputError
 from jido.model.job import JobSpec, Resources
+from jido.words import known, mark, tr
 
 PRO, TORQUE = "#PBS", "#TORQUE"
-_LOG = "the log's place is known to `jido logs`"
+_LOG = mark("the log's place is known to `jido logs`")
 _OURS = {
     **dict.fromkeys("joek", _LOG),
-    **dict.fromkeys("Jt", "submit a sweep for many"),
-    **dict.fromkeys("NC", "jido sets it"),
-    "v": "it carries the run's token",
-    "V": "the job's environment is its own",
-    "I": "the job has a script",
-    "r": "jido counts restarts itself",
+    **dict.fromkeys("Jt", mark("submit a sweep for many")),
+    **dict.fromkeys("NC", mark("jido sets it")),
+    "v": mark("it carries the run's token"),
+    "V": mark("the job's environment is its own"),
+    "I": mark("the job has a script"),
+    "r": mark("jido counts restarts itself"),
 }
 
 
@@ -92,7 +93,9 @@ def _torque(want: Resources) -> Iterator[str]:
 
 def _constraint(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.=:+-]+", text) or text.startswith("-"):
-        raise InputError(f"{text!r} is no node feature in PBS", hint="write NAME or NAME=VALUE, joined by colons")
+        raise InputError(
+            tr("{text!r} is no node feature in PBS", text=text), hint=tr("write NAME or NAME=VALUE, joined by colons")
+        )
     return text
 
 
@@ -103,7 +106,10 @@ def plain(value: str, what: str) -> str:
         InputError: It is none.
     """
     if not re.fullmatch(r"[A-Za-z0-9_.@+][A-Za-z0-9_.@+-]*", value):
-        raise InputError(f"{what} {value!r} cannot be handed to PBS", hint=f"give the {what} in plain letters")
+        raise InputError(
+            tr("{what} {value!r} cannot be handed to PBS", what=what, value=value),
+            hint=tr("give the {what} in plain letters", what=what),
+        )
     return value
 
 
@@ -115,22 +121,31 @@ def extra(option: str) -> str:
     """
     match = re.match(r"-([A-Za-z])", option)
     if match is None or any(ord(char) < 32 or ord(char) == 127 for char in option):
-        raise InputError(f"{option!r} cannot stand on a #PBS line", hint="write it as qsub takes it: -l place=excl")
+        raise InputError(
+            tr("{option!r} cannot stand on a #PBS line", option=option),
+            hint=tr("write it as qsub takes it: -l place=excl"),
+        )
     if match[1] in _OURS:
-        raise InputError(f"{option!r} cannot be passed on to qsub", cause=_OURS[match[1]], hint="leave it away")
+        raise InputError(
+            tr("{option!r} cannot be passed on to qsub", option=option),
+            cause=known(_OURS[match[1]]),
+            hint=tr("leave it away"),
+        )
     return option
 
 
 def _check(want: Resources) -> None:
     if want.gpu_model is not None:
         raise InputError(
-            f"PBS has no common word for a GPU model ({want.gpu_model!r})",
-            hint="sites name a resource of their own: --constraint gpu_type=a100 goes into the chunk as written",
+            tr("PBS has no common word for a GPU model ({gpu_model!r})", gpu_model=want.gpu_model),
+            hint=tr("sites name a resource of their own: --constraint gpu_type=a100 goes into the chunk as written"),
         )
     if want.qos is not None:
-        raise InputError("PBS has no QoS", hint="name a queue (--partition)")
+        raise InputError(tr("PBS has no QoS"), hint=tr("name a queue (--partition)"))
     if want.cpus_per_gpu is not None or want.memory_per_gpu is not None:
-        raise InputError("PBS counts no CPUs or memory per GPU", hint="give cpus and memory")
+        raise InputError(tr("PBS counts no CPUs or memory per GPU"), hint=tr("give cpus and memory"))
     for name, value in (("nodes", want.nodes), ("tasks", want.tasks), ("cpus", want.cpus), ("time", want.time)):
         if value is not None and value < 1:
-            raise InputError(f"{name} is {value}", hint=f"{name} is a whole number from 1")
+            raise InputError(
+                tr("{name} is {value}", name=name, value=value), hint=tr("{name} is a whole number from 1", name=name)
+            )

@@ -13,6 +13,7 @@ from jido.engines.pbs.trouble import down, gist, missing, only_gone, unsent
 from jido.errors import InputError
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Submission
+from jido.words import tr
 
 _ID = re.compile(r"^(\d+(?:\[\])?(?:\.[\w.-]+)?)\s*$", re.M)
 _FULL = re.compile(
@@ -53,7 +54,9 @@ def _chain(place: Placement, array: str) -> str:
     conditions: dict[str, list[str]] = {}
     for one in place.after:
         if not re.fullmatch(r"\d+(\[\])?(\.[\w.-]+)?", one.job):
-            raise InputError(f"{one.job!r} is not a PBS job id to wait for", hint="`jido ps` lists your jobs")
+            raise InputError(
+                tr("{job!r} is not a PBS job id to wait for", job=one.job), hint=tr("`jido ps` lists your jobs")
+            )
         conditions.setdefault(f"after{one.when}" + (array if "[" in one.job else ""), []).append(one.job)
     return ",".join(":".join((how, *ids)) for how, ids in conditions.items())
 
@@ -71,7 +74,7 @@ def _submitted(reply: Reply) -> Submission:
     if reply.code == 127:
         raise missing(reply)
     if unsent(said):
-        raise down(reply, "handing the job over")
+        raise down(reply, tr("handing the job over"))
     # A hook's own words may be anything; qsub ends with the server's error number (15001 and up, cut to a byte) then.
     if "qsub: " in said and not _OPEN.search(said) and (_NO.search(said) or 153 <= reply.code <= 254):
         full = bool(_FULL.search(said))
@@ -83,7 +86,7 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
     """See `Engine.cancel`."""
     for id_ in ids:
         if not re.fullmatch(r"\d+(\[\d*\])?(\.[\w.-]+)?", id_):
-            raise InputError(f"{id_!r} is not a PBS job id", hint="`jido ps` lists your jobs")
+            raise InputError(tr("{id!r} is not a PBS job id", id=id_), hint=tr("`jido ps` lists your jobs"))
 
     def parse(reply: Reply) -> None:
         if reply.ok or (reply.code is not None and only_gone(reply.complaint)):
@@ -92,6 +95,6 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
             raise missing(reply)
         if reply.code is None or unsent(reply.complaint) or not reply.complaint.strip():
             raise down(reply, "cancelling")
-        raise reply.failure(f"cancelling on {reply.host} failed", cause=gist(reply.complaint))
+        raise reply.failure(tr("cancelling on {host} failed", host=reply.host), cause=gist(reply.complaint))
 
     return Ask(Command(("qdel", *ids) if ids else ("true",), env={"LC_ALL": "C"}), parse)

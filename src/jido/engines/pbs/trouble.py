@@ -6,6 +6,7 @@ import re
 
 from jido.errors import SchedulerDown, SchedulerMissing
 from jido.model.command import Reply
+from jido.words import tr
 
 # Nothing was sent: the connection itself was not made.
 _UNSENT = re.compile(
@@ -36,9 +37,9 @@ def only_gone(said: str) -> bool:
 def missing(reply: Reply) -> SchedulerMissing:
     """The error for a machine without PBS's commands."""
     return SchedulerMissing(
-        f"PBS's commands were not found on {reply.host}",
+        tr("PBS's commands were not found on {host}", host=reply.host),
         cause=gist(reply.complaint),
-        hint="does `qstat` work there in a login shell? if a profile provides it, load it in ~/.bashrc",
+        hint=tr("does `qstat` work there in a login shell? if a profile provides it, load it in ~/.bashrc"),
     )
 
 
@@ -46,8 +47,8 @@ def down(reply: Reply, doing: str) -> SchedulerDown:
     """The error for a server that did not answer."""
     why = gist(reply.complaint) or f"the answer broke off (code {reply.code})"
     return SchedulerDown(
-        f"PBS on {reply.host} did not answer while {doing}",
-        cause="no answer in time" if reply.code is None else why,
-        hint="wait a minute and repeat; `qstat -B` on the login node shows when PBS answers again",
+        tr("PBS on {host} did not answer while {doing}", host=reply.host, doing=doing),
+        cause=tr("no answer in time") if reply.code is None else why,
+        hint=tr("wait a minute and repeat; `qstat -B` on the login node shows when PBS answers again"),
         transient=True,
     )

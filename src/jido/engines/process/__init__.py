@@ -21,6 +21,7 @@ from jido.model.facts import absent, known, unknown
 from jido.model.job import JobSpec, Resources, Sighting, State, Submission
 from jido.model.map import Bytes, Gpu, Map, NodeGroup, NodeNow, Now, QueuedJob, Scheduling
 from jido.model.why import Meaning, Waiting
+from jido.words import tr
 
 _STATES = {
     "queued": State.QUEUED,
@@ -46,16 +47,21 @@ def _ask(*words: str) -> Command:
 def _answer(reply: Reply) -> Any:
     if reply.code == 127:
         raise SchedulerMissing(
-            f"{reply.host} has no python3, which jido's own queue needs", hint="install python3 there"
+            tr("{host} has no python3, which jido's own queue needs", host=reply.host),
+            hint=tr("install python3 there"),
         )
     if not reply.ok:
         raise SchedulerDown(
-            f"jido's queue on {reply.host} did not answer", cause=_complaint(reply), transient=reply.code is None
+            tr("jido's queue on {host} did not answer", host=reply.host),
+            cause=_complaint(reply),
+            transient=reply.code is None,
         )
     try:
         return json.loads(reply.text)
     except ValueError as error:
-        raise SchedulerDown(f"jido's queue on {reply.host} cannot be understood", cause=str(error)) from error
+        raise SchedulerDown(
+            tr("jido's queue on {host} cannot be understood", host=reply.host), cause=str(error)
+        ) from error
 
 
 def _whole(reply: Reply) -> bool:
@@ -122,9 +128,9 @@ def _typed(want: Resources, map_: Map | None) -> Sequence[str]:
     if len(have) == 1 and re.search(f"(?:^|_){name}(?:_|$)", have[0]):
         return ()
     raise Refused(
-        f"{asked} GPUs were asked for, and jido's own queue gives any of what the machine has",
-        cause=f"that is {', '.join(have)}" if have else "that is none",
-        hint="leave the type out, or use --on with a cluster that has them: jido where --gpus 1",
+        tr("{asked} GPUs were asked for, and jido's own queue gives any of what the machine has", asked=asked),
+        cause=tr("that is {have}", have=", ".join(have)) if have else tr("that is none"),
+        hint=tr("leave the type out, or use --on with a cluster that has them: jido where --gpus 1"),
     )
 
 
@@ -303,15 +309,18 @@ class Process(Engine):
         """Refuse what one machine cannot do; slots are checked by the spooler itself."""
         if spec.resources.nodes > 1:
             raise Refused(
-                f"{spec.resources.nodes} nodes were asked for, and jido's own queue runs on one machine",
-                hint="use --on with a cluster that has a scheduler, or ask for one node",
+                tr(
+                    "{nodes} nodes were asked for, and jido's own queue runs on one machine",
+                    nodes=spec.resources.nodes,
+                ),
+                hint=tr("use --on with a cluster that has a scheduler, or ask for one node"),
             )
         here = [group.names for group in map_.instance.nodes] if map_ is not None else []
         if spec.resources.node and here and spec.resources.node not in here:
             raise Refused(
-                f"node {spec.resources.node!r} was asked for, and jido's own queue runs on one machine",
-                cause=f"that is {here[0]}",
-                hint="leave the node away",
+                tr("node {node!r} was asked for, and jido's own queue runs on one machine", node=spec.resources.node),
+                cause=tr("that is {here}", here=here[0]),
+                hint=tr("leave the node away"),
             )
         return spec, _typed(spec.resources, map_)
 
@@ -330,7 +339,8 @@ class Process(Engine):
             row = next((row for row in said["jobs"] if row["id"] == id_), None)
             if row is None:
                 raise NotFound(
-                    f"jido's queue on {reply.host} knows no job {id_}", hint="`jido ps -a` lists your runs"
+                    tr("jido's queue on {host} knows no job {id}", host=reply.host, id=id_),
+                    hint=tr("`jido ps -a` lists your runs"),
                 )
             return facts(row, _sighting(row), said)
 

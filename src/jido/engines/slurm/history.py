@@ -13,6 +13,7 @@ from jido.engines.slurm.trouble import down, is_missing
 from jido.errors import InputError
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Sighting, State
+from jido.words import tr
 
 # All understood since 17.11 (Reason only since 20.11). -X: the job, not its steps. The comment is kept only where the
 # site set AccountingStoreFlags=job_comment, so that the folder tells whose job it is.
@@ -71,7 +72,7 @@ def remembered(ids: Sequence[str], since: float) -> Ask[list[Sighting]]:
     """All that is remembered of these jobs, of arrays every task, and of a requeued job each of its lives."""
     for id_ in ids:
         if not _JOB.fullmatch(id_):
-            raise InputError(f"{id_!r} is not a Slurm job id", hint="`jido ps` lists your jobs")
+            raise InputError(tr("{id!r} is not a Slurm job id", id=id_), hint=tr("`jido ps` lists your jobs"))
     wanted = tuple(dict.fromkeys(ids))
     oldest = max(0.0, since - _SLACK)
     moment = datetime.fromtimestamp(oldest, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
@@ -97,17 +98,17 @@ def _owners(seen: Sequence[Sighting]) -> list[list[Sighting]]:
 def _read(reply: Reply, wanted: Sequence[str]) -> list[Sighting]:
     accounted, mark, rest = reply.text.partition("\x1e")
     if not mark:
-        raise down(reply, "asking its accounting")
+        raise down(reply, tr("asking its accounting"))
     code, _, rest = rest.partition("\n")
     if code.strip() == "0":
         return list(_accounted(accounted, dict(line.split("=", 1) for line in rest.splitlines() if "=" in line)))
     if is_missing(reply) or "Unable to contact slurm controller" in reply.complaint or not rest.endswith("\x1eend\n"):
-        raise down(reply, "asking for ended jobs")
+        raise down(reply, tr("asking for ended jobs"))
     seen = list(_remembered(rest))
     # 127: a site without accounting may leave sacct itself away.
     if code.strip() != "127" and _OFF not in reply.complaint and len(matching(wanted, seen)) < len(wanted):
         # Its database is there and silent: that slurmctld has forgotten a job says nothing of it.
-        raise down(reply, "asking its accounting")
+        raise down(reply, tr("asking its accounting"))
     return seen
 
 

@@ -13,6 +13,7 @@ from jido.model.limits import Access
 from jido.model.map import Map, NodeGroup, Partition
 from jido.model.nodeset import expand
 from jido.model.units import human_duration, human_size
+from jido.words import plural, tr
 
 
 def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
@@ -25,8 +26,12 @@ def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
     for name in asked:
         if name not in {one.name for one in known}:
             there = [one.name for one in known]
-            hint = f"{nearest(name, there)} if it is new there, map the cluster again: `jido probe {map_.name}`"
-            raise Refused(f"{map_.name} has no partition {name!r}", hint=hint)
+            hint = tr(
+                "{nearest} if it is new there, map the cluster again: `jido probe {name}`",
+                nearest=nearest(name, there),
+                name=map_.name,
+            )
+            raise Refused(tr("{name} has no partition {partition!r}", name=map_.name, partition=name), hint=hint)
     if asked:
         candidates = [one for one in known if one.name in asked]
         reasons = {one.name: _against(one, want, map_) for one in candidates}
@@ -39,13 +44,15 @@ def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
     if default is not None:
         why = _against(default, want, map_)
         if not why:
-            return _with_account(spec, [default], map_, (f"partition {default.name}, the cluster's default",))
+            return _with_account(
+                spec, [default], map_, (tr("partition {name}, the cluster's default", name=default.name),)
+            )
     fitting = _fitting(want, map_, known)
     if not fitting:
         first = default or known[0]
         raise _refused(want, map_, known, first, _against(first, want, map_))
     chosen = fitting[0]
-    said = (f"partition {chosen.name}: {_because(chosen, default, want, map_)}",)
+    said = (tr("partition {name}: {because}", name=chosen.name, because=_because(chosen, default, want, map_)),)
     spec = msgspec.structs.replace(spec, resources=msgspec.structs.replace(want, partition=chosen.name))
     return _with_account(spec, [chosen], map_, said)
 
@@ -64,7 +71,16 @@ def _with_account(
     resources = msgspec.structs.replace(spec.resources, account=welcome[0])
     return (
         msgspec.structs.replace(spec, resources=resources),
-        (*said, f"account {welcome[0]}: of yours ({', '.join(mine)}) {where} takes {', '.join(welcome)}"),
+        (
+            *said,
+            tr(
+                "account {account}: of yours ({mine}) {where} takes {taken}",
+                account=welcome[0],
+                mine=", ".join(mine),
+                where=where,
+                taken=", ".join(welcome),
+            ),
+        ),
     )
 
 
@@ -89,7 +105,7 @@ def _as_verified(spec: JobSpec, row: Access, map_: Map, said: tuple[str, ...]) -
     resources = msgspec.structs.replace(want, **changed)
     return msgspec.structs.replace(spec, resources=resources), (
         *said,
-        f"{names}: {row.partition} takes that of yours",
+        tr("{names}: {partition} takes that of yours", names=names, partition=row.partition),
     )
 
 
@@ -107,7 +123,7 @@ def _access_against(partition: Partition, want: Resources, map_: Map) -> tuple[A
     if row is None or want.account not in (None, row.account) or want.qos not in (None, row.qos) or want.extra:
         return "access", ""
     if row.verdict in ("no access", "refused"):
-        return "access", row.words or "it is not open to you"
+        return "access", row.words or tr("it is not open to you")
     if row.verdict != "open":
         return "access", ""
     gpus = want.gpus * want.nodes
@@ -115,22 +131,39 @@ def _access_against(partition: Partition, want: Resources, map_: Map) -> tuple[A
     bounds = (row.up_to.gpus, row.per_user.gpus, row.up_to.gpu_models.get(model), row.per_user.gpu_models.get(model))
     most = min((bound for bound in bounds if bound is not None), default=None)
     if most is not None and gpus > most:
-        return "limit", f"you may have {most} GPU{'s' * (most != 1)} there at a time, {gpus} are asked for"
+        return "limit", plural(
+            most,
+            "you may have {n} GPU there at a time, {gpus} are asked for",
+            "you may have {n} GPUs there at a time, {gpus} are asked for",
+            gpus=gpus,
+        )
     if row.up_to.wall is not None and want.time is not None and want.time > row.up_to.wall:
         return (
             "time",
-            f"you may take {human_duration(row.up_to.wall)} there, {human_duration(want.time)} is asked for",
+            tr(
+                "you may take {wall} there, {time} is asked for",
+                wall=human_duration(row.up_to.wall),
+                time=human_duration(want.time),
+            ),
         )
     cpus = max((want.cpus or 0) * want.tasks, (want.cpus_per_gpu or 0) * want.gpus) * want.nodes
     most = min((bound for bound in (row.up_to.cpus, row.per_user.cpus) if bound is not None), default=None)
     if most is not None and cpus > most:
-        return "limit", f"you may have {most} CPUs there at a time, {cpus} are asked for"
+        return "limit", tr("you may have {most} CPUs there at a time, {cpus} are asked for", most=most, cpus=cpus)
     memory = max(want.memory or 0, (want.memory_per_gpu or 0) * want.gpus) * want.nodes
     most = min((bound for bound in (row.up_to.memory, row.per_user.memory) if bound is not None), default=None)
     if most is not None and memory > most:
-        return "limit", f"you may have {human_size(most)} memory there at a time, {human_size(memory)} is asked for"
+        return "limit", tr(
+            "you may have {most} memory there at a time, {memory} is asked for",
+            most=human_size(most),
+            memory=human_size(memory),
+        )
     if row.up_to.nodes is not None and want.nodes > row.up_to.nodes:
-        return "limit", f"you may have {row.up_to.nodes} nodes there, {want.nodes} are asked for"
+        return "limit", tr(
+            "you may have {nodes} nodes there, {want_nodes} are asked for",
+            nodes=row.up_to.nodes,
+            want_nodes=want.nodes,
+        )
     return "access", ""
 
 
@@ -156,20 +189,35 @@ def _fitting(want: Resources, map_: Map, known: Iterable[Partition]) -> list[Par
 def _because(chosen: Partition, default: Partition | None, want: Resources, map_: Map) -> str:
     limit = human_duration(chosen.max_time)
     if default is not None:
-        return f"the default, {default.name}, would not take it ({_against(default, want, map_)})"
+        return tr(
+            "the default, {name}, would not take it ({against})",
+            name=default.name,
+            against=_against(default, want, map_),
+        )
     if want.time is None:
-        return f"the cluster has no default; its limit, {limit}, is the longest open to you"
-    return f"the cluster has no default; its limit, {limit}, is the nearest above {human_duration(want.time)}"
+        return tr("the cluster has no default; its limit, {limit}, is the longest open to you", limit=limit)
+    return tr(
+        "the cluster has no default; its limit, {limit}, is the nearest above {time}",
+        limit=limit,
+        time=human_duration(want.time),
+    )
 
 
 def _refused(want: Resources, map_: Map, known: Sequence[Partition], partition: Partition, why: str) -> Refused:
     others = [one for one in _fitting(want, map_, known) if one is not partition]
     if others:
-        names = ", ".join(f"{one.name} (up to {human_duration(one.max_time)})" for one in others[:5])
-        hint = f"would run in: {names}; choose with --partition"
+        names = ", ".join(
+            tr("{name} (up to {max_time})", name=one.name, max_time=human_duration(one.max_time))
+            for one in others[:5]
+        )
+        hint = tr("would run in: {names}; choose with --partition", names=names)
     else:
         hint = _most(partition, map_)
-    return Refused(f"it cannot run in partition {partition.name} of {map_.name}", cause=why, hint=hint)
+    return Refused(
+        tr("it cannot run in partition {name} of {cluster}", name=partition.name, cluster=map_.name),
+        cause=why,
+        hint=hint,
+    )
 
 
 def _against(partition: Partition, want: Resources, map_: Map) -> str:
@@ -180,14 +228,31 @@ def _against(partition: Partition, want: Resources, map_: Map) -> str:
 def standing_against(partition: Partition, want: Resources, map_: Map) -> Iterator[tuple[About, str]]:
     """Everything known that keeps this partition from taking the job, with what of the job it concerns."""
     if partition.state in ("down", "inactive", "drain"):
-        yield "partition", f"the partition is {partition.state}"
+        yield "partition", tr("the partition is {state}", state=partition.state)
     if partition.max_time is not None and want.time is not None and want.time > partition.max_time:
         limit = human_duration(partition.max_time)
-        yield "time", f"its time limit is {limit}, {human_duration(want.time)} is asked for"
+        yield (
+            "time",
+            tr("its time limit is {limit}, {time} is asked for", limit=limit, time=human_duration(want.time)),
+        )
     if partition.max_nodes is not None and want.nodes > partition.max_nodes:
-        yield "nodes", f"it allows {partition.max_nodes} nodes a job, {want.nodes} are asked for"
+        yield (
+            "nodes",
+            tr(
+                "it allows {max_nodes} nodes a job, {nodes} are asked for",
+                max_nodes=partition.max_nodes,
+                nodes=want.nodes,
+            ),
+        )
     if want.nodes < partition.min_nodes:
-        yield "nodes", f"it takes jobs from {partition.min_nodes} nodes, {want.nodes} are asked for"
+        yield (
+            "nodes",
+            tr(
+                "it takes jobs from {min_nodes} nodes, {nodes} are asked for",
+                min_nodes=partition.min_nodes,
+                nodes=want.nodes,
+            ),
+        )
     rules: tuple[tuple[About, str], ...] = (
         ("account", _account_against(partition, want, map_)),
         ("qos", _qos_against(partition, want)),
@@ -200,20 +265,24 @@ def standing_against(partition: Partition, want: Resources, map_: Map) -> Iterat
 def _account_against(partition: Partition, want: Resources, map_: Map) -> str:
     mine = map_.scheduling.accounts.value
     if want.account and mine and want.account not in mine:
-        return f"{want.account!r} is not one of your accounts ({', '.join(mine)})"
+        return tr("{account!r} is not one of your accounts ({mine})", account=want.account, mine=", ".join(mine))
     accounts = (want.account,) if want.account else mine
     if not accounts:
         return ""
     if any(_lets_in(partition, account) for account in accounts):
         return ""
     if partition.allow_accounts is not None:
-        return f"it takes the accounts {', '.join(partition.allow_accounts)}; yours: {', '.join(accounts)}"
-    return f"it does not take {', '.join(accounts)}"
+        return tr(
+            "it takes the accounts {allow_accounts}; yours: {accounts}",
+            allow_accounts=", ".join(partition.allow_accounts),
+            accounts=", ".join(accounts),
+        )
+    return tr("it does not take {accounts}", accounts=", ".join(accounts))
 
 
 def _qos_against(partition: Partition, want: Resources) -> str:
     if want.qos and partition.allow_qos is not None and want.qos not in partition.allow_qos:
-        return f"it takes the QoS {', '.join(partition.allow_qos)}, not {want.qos}"
+        return tr("it takes the QoS {allow_qos}, not {qos}", allow_qos=", ".join(partition.allow_qos), qos=want.qos)
     return ""
 
 
@@ -226,7 +295,11 @@ def _size_against(partition: Partition, want: Resources, map_: Map) -> str:
         # The reason of the node that comes nearest: the last check it failed.
         return max(why for why in reasons if why is not None)[1]
     count = sum(number for (_, number), why in zip(behind, reasons, strict=True) if not why)
-    return f"only {count} of its nodes are big enough, {want.nodes} are asked for" if count < want.nodes else ""
+    return (
+        tr("only {count} of its nodes are big enough, {nodes} are asked for", count=count, nodes=want.nodes)
+        if count < want.nodes
+        else ""
+    )
 
 
 def _nodes(partition: Partition, map_: Map) -> list[tuple[NodeGroup, int]]:
@@ -251,19 +324,28 @@ def _short(group: NodeGroup, want: Resources) -> tuple[int, str] | None:
     """What a node lacks, with how far the check came; None when it is big enough."""
     models = {gpu.model for gpu in group.gpus}
     if want.gpu_model and want.gpus and want.gpu_model not in models:
-        return 0, f"no node of it has {want.gpu_model} GPUs"
+        return 0, tr("no node of it has {gpu_model} GPUs", gpu_model=want.gpu_model)
     gpus = sum(gpu.count for gpu in group.gpus if not want.gpu_model or gpu.model == want.gpu_model)
     if want.gpus > gpus:
-        kind = f"{want.gpu_model} GPUs" if want.gpu_model else "GPUs"
-        return 1, f"none of its nodes has more than {gpus} {kind}, {want.gpus} are asked for"
+        kind = tr("{gpu_model} GPUs", gpu_model=want.gpu_model) if want.gpu_model else tr("GPUs")
+        return 1, tr(
+            "none of its nodes has more than {gpus} {kind}, {want_gpus} are asked for",
+            gpus=gpus,
+            kind=kind,
+            want_gpus=want.gpus,
+        )
     cpus = max((want.cpus or 1) * want.tasks, (want.cpus_per_gpu or 0) * want.gpus)
     if cpus > group.cpus:
-        return 2, f"none of its nodes has more than {group.cpus} CPUs, {cpus} are asked for"
+        return 2, tr("none of its nodes has more than {most} CPUs, {cpus} are asked for", most=group.cpus, cpus=cpus)
     memory = max(want.memory or 0, (want.memory_per_gpu or 0) * want.gpus)
     if group.memory is not None and memory > group.memory:
         return (
             3,
-            f"none of its nodes has more than {human_size(group.memory)} memory, {human_size(memory)} is asked for",
+            tr(
+                "none of its nodes has more than {most} memory, {memory} is asked for",
+                most=human_size(group.memory),
+                memory=human_size(memory),
+            ),
         )
     return None
 
@@ -272,7 +354,11 @@ def _most(partition: Partition, map_: Map) -> str:
     """What the partition's nodes have, for the hint."""
     behind = _nodes(partition, map_)
     rows = [f"{group.names} ({', '.join(_has(group))})" for group, _ in behind[:4]]
-    return f"{partition.name} has {'; '.join(rows)}; ask for less" if rows else "`jido show` lists what there is"
+    return (
+        tr("{name} has {rows}; ask for less", name=partition.name, rows="; ".join(rows))
+        if rows
+        else tr("`jido show` lists what there is")
+    )
 
 
 def _has(group: NodeGroup) -> Iterable[str]:

@@ -17,6 +17,7 @@ from jido.engines.slurm.states import state_of
 from jido.engines.slurm.trouble import complain
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Sighting, State
+from jido.words import tr
 
 # %i id, %T state, %r reason, %P partition, %N nodes, %V submitted, %S start, %e end, %k comment, %Z folder, %j name:
 # all understood since 14.11. What people write freely stands last; records begin with \x1e since it may hold line
@@ -97,7 +98,7 @@ def queued() -> Ask[int]:
     def parse(reply: Reply) -> int:
         _, mark, count = reply.text.rpartition("\x1e")
         if not reply.ok or not mark or not count.strip().isdecimal():
-            complain(reply, "counting jobs")
+            complain(reply, tr("counting jobs"))
         return int(count)
 
     return Ask(Command(argv=("sh", "-c", script)), parse)
@@ -133,7 +134,7 @@ def rows(reply: Reply) -> Iterator[tuple[str, str, Sighting]]:
     """Every row of the look as (run folder, comment, sighting); raises `SchedulerError` when it was not answered."""
     pieces = reply.text.split("\x1e")
     if not reply.ok or pieces[-1].strip() != "end":
-        complain(reply, "reading the queue")
+        complain(reply, tr("reading the queue"))
     for piece in pieces[1:-1]:
         cells = piece.removesuffix("\n").split("\x1f", len(FIELDS) - 1)
         if len(cells) != len(FIELDS) or not _ID.fullmatch(cells[0].strip()):

@@ -14,6 +14,7 @@ from jido.engines.base import Placement
 from jido.errors import InputError
 from jido.model.job import JobSpec, Resources
 from jido.model.units import slurm_duration
+from jido.words import known, mark, tr
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,=+@%&|*()\[\]!^~-]+")
 _PREFIX = "#SBATCH "
@@ -21,17 +22,19 @@ _MIB = 1024**2
 
 # Options of the user that would break what jido itself relies on, and why.
 _OURS = {
-    "comment": "it carries the run's token", "wrap": "the job has a script",
-    "output": "the log's place is known to `jido logs`", "o": "the log's place is known to `jido logs`",
-    "error": "the log's place is known to `jido logs`", "e": "the log's place is known to `jido logs`",
-    "chdir": "the job starts in its run folder", "D": "the job starts in its run folder",
-    "workdir": "the job starts in its run folder",
-    "array": "each run is one job; submit a sweep for many", "a": "each run is one job; submit a sweep for many",
-    "clusters": "the job would not be looked for there", "M": "the job would not be looked for there",
-    "parsable": "jido sets it", "test-only": "use --dry-run", "wait": "use `jido wait`", "W": "use `jido wait`",
-    "uid": "the job is yours", "gid": "the job is yours", "quiet": "jido reads what sbatch says", "Q": "jido reads "
-    "what sbatch says", "input": "the job's input is its own", "i": "the job's input is its own",
-}  # fmt: skip
+    "comment": mark("it carries the run's token"),
+    "wrap": mark("the job has a script"),
+    **dict.fromkeys(("output", "o", "error", "e"), mark("the log's place is known to `jido logs`")),
+    **dict.fromkeys(("chdir", "D", "workdir"), mark("the job starts in its run folder")),
+    **dict.fromkeys(("array", "a"), mark("each run is one job; submit a sweep for many")),
+    **dict.fromkeys(("clusters", "M"), mark("the job would not be looked for there")),
+    "parsable": mark("jido sets it"),
+    "test-only": mark("use --dry-run"),
+    **dict.fromkeys(("wait", "W"), mark("use `jido wait`")),
+    **dict.fromkeys(("uid", "gid"), mark("the job is yours")),
+    **dict.fromkeys(("quiet", "Q"), mark("jido reads what sbatch says")),
+    **dict.fromkeys(("input", "i"), mark("the job's input is its own")),
+}
 
 
 def directives(spec: JobSpec, place: Placement) -> tuple[str, ...]:
@@ -113,9 +116,9 @@ def quote(value: str, what: str) -> str:
 def _writable(value: str, what: str) -> None:
     if not value or any(ord(char) < 32 or ord(char) == 127 for char in value):
         raise InputError(
-            f"{what} {value!r} cannot be handed to Slurm",
-            cause="it is empty" if not value else "it holds a line break or another control character",
-            hint=f"give the {what} without it",
+            tr("{what} {value!r} cannot be handed to Slurm", what=what, value=value),
+            cause=tr("it is empty") if not value else tr("it holds a line break or another control character"),
+            hint=tr("give the {what} without it", what=what),
         )
 
 
@@ -133,9 +136,9 @@ def _log(place: Placement) -> str:
         path = f"{place.folder}/{place.log}"
     if "%" in both and "\\" in both:
         raise InputError(
-            f"Slurm cannot write a log below {place.folder!r}",
-            cause="the path holds both % and a backslash, which Slurm gives meanings of their own",
-            hint="rename the project's folder",
+            tr("Slurm cannot write a log below {folder!r}", folder=place.folder),
+            cause=tr("the path holds both % and a backslash, which Slurm gives meanings of their own"),
+            hint=tr("rename the project's folder"),
         )
     return path.replace("\\", "\\\\").replace("%", "%%")
 
@@ -148,34 +151,43 @@ def _mebibytes(size: int) -> int:
 def _check(want: Resources) -> None:
     if want.memory is not None and want.memory_per_gpu is not None:
         raise InputError(
-            "memory is given both per node and per GPU",
-            cause="Slurm takes one of --mem and --mem-per-gpu",
-            hint="leave one of memory and memory_per_gpu away",
+            tr("memory is given both per node and per GPU"),
+            cause=tr("Slurm takes one of --mem and --mem-per-gpu"),
+            hint=tr("leave one of memory and memory_per_gpu away"),
         )
     if want.memory_per_gpu is not None and not want.gpus:
-        raise InputError("memory per GPU is given for a job without GPUs", hint="give memory, or ask for gpus")
+        raise InputError(
+            tr("memory per GPU is given for a job without GPUs"), hint=tr("give memory, or ask for gpus")
+        )
     if want.cpus_per_gpu is not None and not want.gpus:
-        raise InputError("CPUs per GPU are given for a job without GPUs", hint="give cpus, or ask for gpus")
+        raise InputError(tr("CPUs per GPU are given for a job without GPUs"), hint=tr("give cpus, or ask for gpus"))
     if want.cpus_per_gpu is not None and want.cpus is not None:
         raise InputError(
-            "CPUs are given both per task and per GPU",
-            cause="Slurm takes one of --cpus-per-task and --cpus-per-gpu",
-            hint="leave one of cpus and cpus_per_gpu away",
+            tr("CPUs are given both per task and per GPU"),
+            cause=tr("Slurm takes one of --cpus-per-task and --cpus-per-gpu"),
+            hint=tr("leave one of cpus and cpus_per_gpu away"),
         )
     if want.gpu_model and not want.gpus:
-        raise InputError("a GPU model is given for a job without GPUs", hint="ask for gpus too")
+        raise InputError(tr("a GPU model is given for a job without GPUs"), hint=tr("ask for gpus too"))
     if want.gpu_model and not re.fullmatch(r"[\w.+-]+", want.gpu_model):
-        raise InputError(f"{want.gpu_model!r} is not a Slurm GPU type", hint="`jido gpus` lists the types")
+        raise InputError(
+            tr("{gpu_model!r} is not a Slurm GPU type", gpu_model=want.gpu_model),
+            hint=tr("`jido gpus` lists the types"),
+        )
     for name, value in (("nodes", want.nodes), ("tasks", want.tasks), ("cpus", want.cpus), ("time", want.time)):
         if value is not None and value < 1:
-            raise InputError(f"{name} is {value}", hint=f"{name} is a whole number from 1")
+            raise InputError(
+                tr("{name} is {value}", name=name, value=value), hint=tr("{name} is a whole number from 1", name=name)
+            )
     if want.node is not None and (want.nodes != 1 or not re.fullmatch(r"[\w.-]+", want.node)):
         why = "a job on one node cannot take several" if want.nodes != 1 else ""
         raise InputError(
-            f"node {want.node!r} cannot be asked for", cause=why, hint="name one node, as `jido show` does"
+            tr("node {node!r} cannot be asked for", node=want.node),
+            cause=why,
+            hint=tr("name one node, as `jido show` does"),
         )
     if want.gpus < 0:
-        raise InputError(f"gpus is {want.gpus}", hint="gpus is a whole number from 0")
+        raise InputError(tr("gpus is {gpus}", gpus=want.gpus), hint=tr("gpus is a whole number from 0"))
 
 
 def extra(option: str) -> str:
@@ -186,12 +198,16 @@ def extra(option: str) -> str:
     """
     if any(ord(char) < 32 or ord(char) == 127 for char in option) or not option.startswith("-"):
         raise InputError(
-            f"{option!r} cannot stand on an #SBATCH line",
-            cause="it holds a control character" if option.startswith("-") else "it is not an option",
-            hint="write it as sbatch takes it, for example --exclude=g3",
+            tr("{option!r} cannot stand on an #SBATCH line", option=option),
+            cause=tr("it holds a control character") if option.startswith("-") else tr("it is not an option"),
+            hint=tr("write it as sbatch takes it, for example --exclude=g3"),
         )
     for match in re.finditer(r"(?:^|\s)-(?:-([a-z][a-z-]*)|([A-Za-z]))", option):
         name = match[1] or match[2]
         if name in _OURS:
-            raise InputError(f"{option!r} cannot be passed on to sbatch", cause=_OURS[name], hint="leave it away")
+            raise InputError(
+                tr("{option!r} cannot be passed on to sbatch", option=option),
+                cause=known(_OURS[name]),
+                hint=tr("leave it away"),
+            )
     return option

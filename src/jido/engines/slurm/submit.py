@@ -14,6 +14,7 @@ from jido.errors import InputError
 from jido.model.chain import Before
 from jido.model.command import Ask, Command, Reply
 from jido.model.job import Resources, Submission
+from jido.words import tr
 
 _ID = re.compile(r"^(\d+)(?:;(\S*))?\s*$", re.M)
 _STARTS = re.compile(
@@ -82,13 +83,17 @@ def dependency(after: Sequence[Before], extra: Sequence[str] = ()) -> str:
     for option in extra if after else ():
         if re.search(r"(?:^|\s)(?:--dependency\b|-d)", option):
             raise InputError(
-                f"{option!r} does not go with --after", cause="Slurm takes one of them", hint="leave one of them away"
+                tr("{option!r} does not go with --after", option=option),
+                cause=tr("Slurm takes one of them"),
+                hint=tr("leave one of them away"),
             )
     conditions: dict[str, list[str]] = {}
     for one in after:
         for id_ in one.job.split(","):
             if not re.fullmatch(r"\d+(_\d+)?(\+\d+)?", id_):
-                raise InputError(f"{id_!r} is not a Slurm job id to wait for", hint="`jido ps` lists your jobs")
+                raise InputError(
+                    tr("{id!r} is not a Slurm job id to wait for", id=id_), hint=tr("`jido ps` lists your jobs")
+                )
             conditions.setdefault(f"after{one.when}", []).append(id_)
     return ",".join(":".join((how, *ids)) for how, ids in conditions.items())
 
@@ -129,7 +134,7 @@ def read_submission(reply: Reply, count: int = 1, most: int = 0) -> Submission:
     if is_missing(reply):
         raise missing(reply)
     if says(said, UNSENT):
-        raise down(reply, "handing the job over")
+        raise down(reply, tr("handing the job over"))
     if reply.code != 0 and (no := refusal(said)) is not None:
         return no
     return Submission(ambiguous=gist(said) or f"sbatch ended with code {reply.code} and no id", hint=_FIND)
@@ -169,7 +174,7 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
     for id_ in ids:
         # A word that is no id would be taken for an option or a name, and could end every job of the user.
         if not _CANCELLABLE.fullmatch(id_):
-            raise InputError(f"{id_!r} is not a Slurm job id", hint="`jido ps` lists your jobs")
+            raise InputError(tr("{id!r} is not a Slurm job id", id=id_), hint=tr("`jido ps` lists your jobs"))
     argv = ("scancel", *ids) if ids else ("true",)
 
     def parse(reply: Reply) -> None:
@@ -181,7 +186,7 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
         if not lines or any("Unable to contact" in line or "timed out" in line for line in lines):
             complain(reply, "cancelling")
         if not all(says(line, _GONE) for line in lines):
-            raise reply.failure(f"cancelling on {reply.host} failed", cause=gist(reply.complaint))
+            raise reply.failure(tr("cancelling on {host} failed", host=reply.host), cause=gist(reply.complaint))
 
     return Ask(Command(argv=("env", "-u", "SLURM_CLUSTERS", *_plain_scancel(argv)), env={"LC_ALL": "C"}), parse)
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from jido.errors import SchedulerDown, SchedulerMissing
 from jido.model.command import Reply
+from jido.words import known, mark, tr
 
 # The words for: the request never left this machine. The connection is made before anything is sent, and a failed
 # connect is not retried with another controller after something was (slurm_protocol_api.c, 17.11 to 24.11).
@@ -45,7 +46,7 @@ _MISSING = re.compile(
     r"(command not found|: not found|No such file or directory|not installed|inaccessible or not found)\s*$", re.M
 )
 
-ASK_AGAIN = "wait a minute and repeat; `sinfo` on the login node shows when Slurm answers again"
+ASK_AGAIN = mark("wait a minute and repeat; `sinfo` on the login node shows when Slurm answers again")
 
 
 def says(complaint: str, words: tuple[str, ...]) -> bool:
@@ -68,9 +69,11 @@ def gist(complaint: str) -> str:
 def missing(reply: Reply) -> SchedulerMissing:
     """The error for a machine without Slurm's commands."""
     return SchedulerMissing(
-        f"Slurm's commands were not found on {reply.host}",
+        tr("Slurm's commands were not found on {host}", host=reply.host),
         cause=gist(reply.complaint),
-        hint="does `sinfo` work there in a login shell? if a module or a profile provides it, load it in ~/.bashrc",
+        hint=tr(
+            "does `sinfo` work there in a login shell? if a module or a profile provides it, load it in ~/.bashrc"
+        ),
     )
 
 
@@ -81,7 +84,10 @@ def down(reply: Reply, doing: str) -> SchedulerDown:
     else:
         why = gist(reply.complaint) or f"the answer broke off (code {reply.code})"
     return SchedulerDown(
-        f"Slurm on {reply.host} did not answer while {doing}", cause=why, hint=ASK_AGAIN, transient=True
+        tr("Slurm on {host} did not answer while {doing}", host=reply.host, doing=doing),
+        cause=why,
+        hint=known(ASK_AGAIN),
+        transient=True,
     )
 
 

@@ -19,6 +19,7 @@ from jido.model.command import Command
 from jido.model.job import JobSpec
 from jido.model.units import human_size
 from jido.model.workspace import Workspace
+from jido.words import tr
 
 INPUT = "call.in"
 PROGRAM = "call.pyz"
@@ -49,9 +50,9 @@ def files(function: Callable[..., Any], calls: Sequence[Arguments], folder: Path
     size = sum(map(len, parts))
     if size > MOST:
         raise InputError(
-            f"the function and its arguments are {human_size(size)}",
-            cause=f"more than {human_size(MOST)} do not go along with a run",
-            hint="put the data into the project's data folder (jido push --data) and pass its path",
+            tr("the function and its arguments are {size}", size=human_size(size)),
+            cause=tr("more than {MOST} do not go along with a run", MOST=human_size(MOST)),
+            hint=tr("put the data into the project's data folder (jido push --data) and pass its path"),
         )
     places, at = [], 0
     for part in parts:
@@ -110,9 +111,9 @@ def _pickled(value: object, what: str) -> bytes:
         return bytes(cloudpickle.dumps(value, host.PROTOCOL))
     except Exception as error:  # a user's own __reduce__ may raise anything
         raise InputError(
-            f"{what} cannot be sent to the cluster",
+            tr("{what} cannot be sent to the cluster", what=what),
             cause=f"{type(error).__name__}: {error}",
-            hint="open files, locks, generators and connections cannot travel: make them within the function",
+            hint=tr("open files, locks, generators and connections cannot travel: make them within the function"),
         ) from error
 
 

@@ -13,12 +13,13 @@ import msgspec
 from jido.errors import JidoError, JobFailed
 from jido.jobs.task_folders import ranges
 from jido.model.command import Ask, Command, Reply
+from jido.words import known, mark, tr
 
 # Bytes of one result, and of all together, that come with a look; larger ones are streamed by themselves.
 EACH = 4 << 20
 ALL = 32 << 20
 
-_MISSING = (
+_MISSING = mark(
     "a module of yours must lie in the project's folder; one that is installed goes into a requirements file: "
     'requirements = "requirements.txt" under [env] in jido.toml'
 )
@@ -91,7 +92,7 @@ def _spans(indices: Sequence[int]) -> str:
 
 
 def _read(reply: Reply) -> Returned:
-    reply.check("looking for results of calls")
+    reply.check(tr("looking for results of calls"))
     found = Returned({}, {}, [], False)
     said, mark, body = reply.stdout.partition(b"data\n")
     at = 0
@@ -139,14 +140,16 @@ def outcome(file: IO[bytes], where: str, log: str) -> Outcome:
             return Outcome(error=_other_python(said, where))
         if said["ok"]:
             return Outcome(pickle.load(file))  # noqa: S301 - see above
-        hint = _MISSING if said["error"].startswith("ModuleNotFoundError") else log
-        failed = JobFailed(f"{where} raised {said['error']}", cause=said["text"].rstrip(), hint=hint)
+        hint = known(_MISSING) if said["error"].startswith("ModuleNotFoundError") else log
+        failed = JobFailed(
+            tr("{where} raised {said}", where=where, said=said["error"]), cause=said["text"].rstrip(), hint=hint
+        )
     except Exception as error:
         return Outcome(
             error=JobFailed(
-                f"what {where} returned cannot be read here",
+                tr("what {where} returned cannot be read here", where=where),
                 cause=f"{type(error).__name__}: {error}",
-                hint="the modules of what it returns must be installed here as well, in the same version",
+                hint=tr("the modules of what it returns must be installed here as well, in the same version"),
             )
         )
     try:
@@ -161,11 +164,16 @@ def outcome(file: IO[bytes], where: str, log: str) -> Outcome:
 
 
 def _other_python(said: Mapping[str, Any], where: str) -> JidoError:
-    here, there = sys.version_info[:2], said["python"]
+    here, there = (f"{major}.{minor}" for major, minor in (sys.version_info[:2], said["python"][:2]))
     return JobFailed(
-        f"{where} ran under Python {there[0]}.{there[1]}, here is Python {here[0]}.{here[1]}",
-        cause="functions of scripts and notebooks, lambdas and closures travel as compiled code, which only the same "
-        "version understands",
-        hint=f'write python = "python{here[0]}.{here[1]}" under [env] in jido.toml (perhaps modules = [...] too), or '
-        "put the function into a module of the project",
+        tr("{where} ran under Python {there}, here is Python {here}", where=where, there=there, here=here),
+        cause=tr(
+            "functions of scripts and notebooks, lambdas and closures travel as compiled code, which only the same "
+            "version understands"
+        ),
+        hint=tr(
+            'write python = "python{here}" under [env] in jido.toml (perhaps modules = [...] too), or put the '
+            "function into a module of the project",
+            here=here,
+        ),
     )

@@ -17,6 +17,7 @@ from jido.model.job import JobSpec, Submission
 from jido.probe.inside import tokens
 from jido.probe.inside.looks import Program
 from jido.transports.framing import posix_line
+from jido.words import tr
 
 FOLDER = ".jido-probe"
 SCRIPT = "job.sh"
@@ -215,7 +216,9 @@ def wait(session: Session, known: int, seconds: float) -> Ask[set[str]]:
     argv = ("sh", "-c", _WAIT, "jido-probe", session.folder, str(known), str(max(0, int(seconds * 5))))
 
     def read(reply: Reply) -> set[str]:
-        reply.check("waiting for the looks from inside", hint="is the folder still there? jido probe --compute")
+        reply.check(
+            tr("waiting for the looks from inside"), hint=tr("is the folder still there? jido probe --compute")
+        )
         return set(reply.text.split())
 
     return Ask(Command(argv, timeout=seconds + 60), read)

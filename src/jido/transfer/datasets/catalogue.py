@@ -21,6 +21,7 @@ import msgspec
 from jido.errors import CommandFailed, InputError, NotFound, Refused, nearest
 from jido.model.command import Ask, Command, Reply
 from jido.model.dataset import Copy, Dataset
+from jido.words import tr
 
 _TAKEN, _MISSING, _CUT = 77, 78, 79
 
@@ -56,7 +57,7 @@ def read(root: str) -> Ask[Catalogue]:
     command = Command(("sh", "-c", _READ, "jido-data", root), timeout=120)
 
     def parse(reply: Reply) -> Catalogue:
-        reply.check(f"reading the catalogue of datasets in {root}")
+        reply.check(tr("reading the catalogue of datasets in {root}", root=root))
         datasets: list[Dataset] = []
         copies: list[Copy] = []
         bad: list[str] = []
@@ -121,7 +122,7 @@ def look(path: str) -> Ask[There | None]:
     def parse(reply: Reply) -> There | None:
         if reply.code == _MISSING:
             return None
-        reply.check(f"looking at {path}")
+        reply.check(tr("looking at {path}", path=path))
         kind, changed, listed = reply.text.split("\n", 2)
         return There(kind, int(listed.split()[4]), changed)
 
@@ -150,7 +151,7 @@ def begin(root: str) -> Ask[Ground]:
     command = Command(("sh", "-c", _BEGIN, "jido-data", root), timeout=120)
 
     def parse(reply: Reply) -> Ground:
-        reply.check(f"making the catalogue of datasets in {root}")
+        reply.check(tr("making the catalogue of datasets in {root}", root=root))
         disk, _, tool = reply.text.rstrip("\n").rpartition("\n")
         words = disk.split()
         # The mount point may hold spaces; the percentage is before it.
@@ -214,14 +215,14 @@ def register(root: str, dataset: Dataset, token: str = "") -> Ask[None]:
             raise taken(dataset.name)
         if reply.code == _CUT:
             raise CommandFailed(
-                f"the archive of {dataset.name} did not arrive whole on {reply.host}",
+                tr("the archive of {name} did not arrive whole on {host}", name=dataset.name, host=reply.host),
                 host=reply.host,
                 argv=reply.command.argv,
                 code=reply.code,
-                hint="repeat the command",
+                hint=tr("repeat the command"),
                 transient=True,
             )
-        reply.check(f"registering {dataset.name}")
+        reply.check(tr("registering {name}", name=dataset.name))
 
     return Ask(Command(argv, stdin=text, timeout=300), parse)
 
@@ -229,8 +230,8 @@ def register(root: str, dataset: Dataset, token: str = "") -> Ask[None]:
 def taken(name: str) -> Refused:
     """A dataset of that name is there already."""
     return Refused(
-        f"a dataset is called {name!r} already",
-        hint=f"call this one otherwise: --name NAME; or forget the other first: jido data rm {name}",
+        tr("a dataset is called {name!r} already", name=name),
+        hint=tr("call this one otherwise: --name NAME; or forget the other first: jido data rm {name}", name=name),
     )
 
 
@@ -258,12 +259,15 @@ def remove(root: str, dataset: Dataset) -> Ask[None]:
         # The entry is a file that anybody may have edited: nothing outside of the catalogue is removed for it.
         if archive not in archive_names(root, dataset.key):
             raise InputError(
-                f"the entry of {dataset.name} names {archive}, which jido did not make", hint=f"see {root}/catalogue"
+                tr(
+                    "the entry of {name} names {archive}, which jido did not make", name=dataset.name, archive=archive
+                ),
+                hint=tr("see {root}/catalogue", root=root),
             )
     command = Command(("sh", "-c", _REMOVE, "jido-data", root, dataset.name, dataset.key, archive), timeout=None)
 
     def parse(reply: Reply) -> None:
-        reply.check(f"removing {dataset.name}")
+        reply.check(tr("removing {name}", name=dataset.name))
 
     return Ask(command, parse)
 
@@ -284,6 +288,6 @@ def need(listed: Catalogue, name: str, hint: str = "") -> Dataset:
             return one
     near = nearest(name, [one.name for one in listed.datasets])
     raise NotFound(
-        f"no dataset is called {name!r} in {listed.root}",
-        hint=near or hint or "register it: jido data add PATH --name NAME",
+        tr("no dataset is called {name!r} in {root}", name=name, root=listed.root),
+        hint=near or hint or tr("register it: jido data add PATH --name NAME"),
     )

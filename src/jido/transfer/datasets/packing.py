@@ -20,6 +20,7 @@ import msgspec
 from jido.errors import CommandFailed, InputError, Refused
 from jido.transfer.files import Entry
 from jido.transfer.progress import Progress
+from jido.words import tr
 
 # What is compressed to find out whether that helps: so many pieces of this size, from all over the dataset.
 _PIECES, _PIECE = 64, 1 << 18
@@ -162,12 +163,12 @@ def pack(folder: Path, entries: Sequence[Entry], to: IO[bytes], *, compress: boo
             raise trouble[0]
         if zstd.wait():
             raise CommandFailed(
-                "zstd failed here",
+                tr("zstd failed here"),
                 host="here",
                 argv=_ZSTD,
                 code=zstd.returncode,
                 stderr=zstd.stderr.read().decode("utf-8", "replace"),
-                hint="leave it as it is: --compress none",
+                hint=tr("leave it as it is: --compress none"),
             )
     return Packed(sink.count, sink.hash.hexdigest(), index)
 
@@ -212,11 +213,13 @@ def _file(stream: tarfile.TarFile, info: tarfile.TarInfo, path: bytes, entry: En
         raise
     except OSError as error:
         raise InputError(
-            f"{os.fsdecode(entry.path)!r} cannot be read", cause=str(error), hint="may you read all of the dataset?"
+            tr("{fsdecode!r} cannot be read", fsdecode=os.fsdecode(entry.path)),
+            cause=str(error),
+            hint=tr("may you read all of the dataset?"),
         ) from error
     if (seen.st_size, seen.st_mtime_ns) != (entry.size, entry.mtime_ns):
         raise Refused(
-            f"{os.fsdecode(entry.path)!r} changed while it was packed",
-            hint="repeat the command once nothing writes there",
+            tr("{fsdecode!r} changed while it was packed", fsdecode=os.fsdecode(entry.path)),
+            hint=tr("repeat the command once nothing writes there"),
             transient=True,
         )

@@ -21,6 +21,7 @@ from jido.transfer.datasets.packing import Packed, Sample
 from jido.transfer.files import Entry, Manifest, everything
 from jido.transfer.progress import Progress, silent
 from jido.transports.base import Transport, ask
+from jido.words import tr
 
 # A header for each file in the archive, and its last block filled up.
 _PER_FILE = 1024
@@ -77,11 +78,11 @@ def upload(
     if ground.free is not None and likely > ground.free:
         room = f"{root} on {transport.host}, which has {human_size(ground.free)} free"
         raise DiskFull(
-            f"{human_size(likely)} do not fit into {room}",
+            tr("{likely} do not fit into {room}", likely=human_size(likely), room=room),
             host=transport.host,
             argv=("df", "-Pk", root),
             code=0,
-            hint="free some space there: jido df; or lay it out elsewhere: jido add --work DIR",
+            hint=tr("free some space there: jido df; or lay it out elsewhere: jido add --work DIR"),
         )
     token = secrets.token_hex(8)
     try:
@@ -100,7 +101,7 @@ def upload(
             source=os.fsencode(source).decode("utf-8", "backslashreplace"),
             added=time.time(),
         )
-        transport.run(catalogue.receive_index(root, token, packed.index)).check("writing the archive's index")
+        transport.run(catalogue.receive_index(root, token, packed.index)).check(tr("writing the archive's index"))
         ask(transport, catalogue.register(root, dataset, token))
     except BaseException:
         _abandon(transport, root, token)
@@ -120,7 +121,7 @@ def _files(source: Path) -> tuple[Path, Manifest]:
         one = Entry(os.fsencode(source.name), seen.st_size, seen.st_mtime_ns, seen.st_mode & 0o777)
         manifest = Manifest((one,))
     if not manifest.entries:
-        raise InputError(f"{source} holds no files", hint="is it the right folder?")
+        raise InputError(tr("{source} holds no files", source=source), hint=tr("is it the right folder?"))
     return folder, manifest
 
 
@@ -131,7 +132,10 @@ def _decided(wanted: str, there: bool, host: str, folder: Path, manifest: Manife
     missing = "this machine" if not packing.zstd_here() else "" if there else host
     if missing:
         if wanted == "zstd":
-            raise InputError(f"zstd is not installed on {missing}", hint="leave it as it is: --compress none")
+            raise InputError(
+                tr("zstd is not installed on {missing}", missing=missing),
+                hint=tr("leave it as it is: --compress none"),
+            )
         return False, f"not compressed: zstd is not installed on {missing}"
     if wanted == "zstd":
         return True, "compressed by zstd, as you said"
@@ -170,9 +174,13 @@ def _stream(
     finally:
         live.stop()
     reply = Reply(command, transport.host, code, heard.get("out", b""), heard.get("err", b""))
-    reply.check(f"carrying the archive to {root}")
+    reply.check(tr("carrying the archive to {root}", root=root))
     if packed is None:
-        raise InputError(f"{transport.host} stopped taking the archive", hint="repeat the command", transient=True)
+        raise InputError(
+            tr("{host} stopped taking the archive", host=transport.host),
+            hint=tr("repeat the command"),
+            transient=True,
+        )
     return packed
 
 

@@ -7,6 +7,7 @@ from importlib import resources
 from jido.errors import NotFound, nearest
 from jido.model.document import map_from_yaml
 from jido.model.map import Map
+from jido.words import tr
 
 
 def built_in_names() -> list[str]:
@@ -22,6 +23,6 @@ def built_in(name: str) -> Map:
         NotFound: None of that name does.
     """
     if name not in built_in_names():
-        raise NotFound(f"no map of {name!r} comes with jido", hint=nearest(name, built_in_names()))
+        raise NotFound(tr("no map of {name!r} comes with jido", name=name), hint=nearest(name, built_in_names()))
     file = f"{name}.yaml"
     return map_from_yaml((resources.files(__name__) / file).read_text("utf-8"), file)

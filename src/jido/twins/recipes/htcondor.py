@@ -13,6 +13,7 @@ from jido.twins.ground import CONTROL, LOGIN, After, Daemon, Ground, Mount, Node
 from jido.twins.people import DAEMONS_ID
 from jido.twins.recipes.htcondor_conf import KEYS, LOCAL, configuration, gpu_inventory
 from jido.twins.spec import TwinSpec
+from jido.words import tr
 
 # The queue outlives the twin's processes, as that of a real access point does.
 _STATE = Mount("state/condor", LOCAL, on=frozenset({LOGIN}), writable=True)
@@ -84,9 +85,9 @@ class HTCondor:
         """
         if plain:
             raise TwinError(
-                "a twin of an HTCondor pool needs namespaces",
-                cause="each of its machines goes by its own host name",
-                hint="leave --plain out; root has them, and who is allowed unprivileged user namespaces",
+                tr("a twin of an HTCondor pool needs namespaces"),
+                cause=tr("each of its machines goes by its own host name"),
+                hint=tr("leave --plain out; root has them, and who is allowed unprivileged user namespaces"),
             )
         return spec, ()
 

@@ -24,6 +24,7 @@ from jido.errors import TwinError
 from jido.twins import keeping, processes
 from jido.twins.recipes import slurm_accounting
 from jido.twins.spec import Accounting, TwinSpec
+from jido.words import known, mark, tr
 
 NAME = "slurm_acct_db"
 _KEPT = 12
@@ -284,7 +285,9 @@ class _Running:
         ):
             assert isinstance(process.args, list)
             name = next(str(word) for word in process.args[3 + len(self._prefix) :])
-            raise TwinError("the accounting database cannot be made", cause=self.last_words(name), hint=_HINT)
+            raise TwinError(
+                tr("the accounting database cannot be made"), cause=self.last_words(name), hint=known(_HINT)
+            )
 
     def last_words(self, name: str) -> str:
         """The program's name and the last line of its log."""
@@ -308,11 +311,11 @@ def _known(resources: tuple[str, ...]) -> str:
     return f"INSERT INTO tres_table (creation_time, deleted, type, name) VALUES {values};"  # noqa: S608
 
 
-_HINT = "`--no-accounting` gives the cluster without it"
+_HINT = mark("`--no-accounting` gives the cluster without it")
 
 
 def _unfilled(cause: str) -> TwinError:
-    return TwinError("the accounting database cannot be filled", cause=cause, hint=_HINT)
+    return TwinError(tr("the accounting database cannot be filled"), cause=cause, hint=known(_HINT))
 
 
 def _said(done: subprocess.CompletedProcess[str], server: str = "") -> str:

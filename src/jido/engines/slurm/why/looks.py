@@ -11,6 +11,7 @@ import re
 from jido.engines.slurm.records import CLOCK
 from jido.errors import InputError
 from jido.model.bundle import Part
+from jido.words import tr
 
 JOB, ME, PARTITIONS, QUEUE = "why/job", "why/me", "why/partitions", "why/queue"
 NODES, LIMITS, RESERVATIONS = "why/nodes", "why/limits", "why/reservations"
@@ -77,7 +78,7 @@ def check(id_: str) -> str:
         InputError: It is not.
     """
     if not _ID.fullmatch(id_):
-        raise InputError(f"{id_!r} is not a Slurm job id", hint="`jido ps` lists your jobs")
+        raise InputError(tr("{id!r} is not a Slurm job id", id=id_), hint=tr("`jido ps` lists your jobs"))
     return id_
 
 

@@ -23,6 +23,7 @@ from jido.model.command import Reply
 from jido.model.job import Sighting, State
 from jido.model.limits import Reservation
 from jido.model.why import Bound, Estimate, Other, Waiting
+from jido.words import tr
 
 _WAITS = (State.QUEUED, State.REQUEUED, State.DEPENDENCY)
 _AFTER = re.compile(r"(after\w*|aftercorr|expand|singleton)(?::(\d+)(?:_(\d+|\*))?(?:\+\d+)?)?(?:\((\w+)\))?")
@@ -45,14 +46,18 @@ def read(id_: str, found: Mapping[str, Finding], reply: Reply, reasons: Table) -
     if row is None:
         said = job.stderr.decode("utf-8", "replace")
         if not job.ok and not any(word in said for word in _GONE):
-            complain(Reply(reply.command, reply.host, job.code, job.stdout, job.stderr), f"asking for job {id_}")
+            complain(
+                Reply(reply.command, reply.host, job.code, job.stdout, job.stderr), tr("asking for job {id}", id=id_)
+            )
         past = ended(found[looks.ENDED], id_)
         if past is None:
             raise NotFound(
-                f"Slurm on {reply.host} knows no job {id_} any more",
-                cause="it forgets ended jobs within minutes, and its accounting tells nothing of it"
-                + _why_not(found[looks.ENDED]),
-                hint="`jido ps -a` lists the runs that jido submitted, with what was last seen of them",
+                tr("Slurm on {host} knows no job {id} any more", host=reply.host, id=id_),
+                cause=tr(
+                    "it forgets ended jobs within minutes, and its accounting tells nothing of it{why_not}",
+                    why_not=_why_not(found[looks.ENDED]),
+                ),
+                hint=tr("`jido ps -a` lists the runs that jido submitted, with what was last seen of them"),
             )
         return Waiting(at, past.seen, mine=past.user == me[1] if len(me) > 1 else True, user=past.user,
                        account=past.account, qos=past.qos, peak=past.peak, granted=past.granted)  # fmt: skip
