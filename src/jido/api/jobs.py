@@ -205,11 +205,11 @@ def submit(
     """
     if not once:
         return _submit(cluster, project, spec, tasks, "", say)
-    from jido.api.once import turn
+    from jido.api.once import standing, turn
 
     with turn(ledger(), project.folder, once, spec) as (run, token):
         if run is not None:
-            say(f"{once!r} stands for run {run.number} ({run.title}), which was submitted already")
+            say(standing(once, run))
         return run or _submit(cluster, project, spec, tasks, token, say)
 
 

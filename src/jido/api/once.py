@@ -13,6 +13,7 @@ from jido.errors import InputError
 from jido.jobs.ledger import Ledger
 from jido.jobs.runs import Run
 from jido.model.job import JobSpec, State
+from jido.words import tr
 
 
 @contextmanager
@@ -47,9 +48,13 @@ def turn(ledger: Ledger, folder: Path, word: str, spec: JobSpec) -> Iterator[tup
                 continue
             if run.spec.argv != spec.argv:
                 raise InputError(
-                    f"{word!r} stands for run {run.number} already, which has another command",
-                    cause=f"that is: {' '.join(run.spec.argv)}",
-                    hint="give this one another word",
+                    tr(
+                        "{word!r} stands for run {number} already, which has another command",
+                        word=word,
+                        number=run.number,
+                    ),
+                    cause=tr("that is: {argv}", argv=" ".join(run.spec.argv)),
+                    hint=tr("give this one another word"),
                 )
             yield run, ""
             return
@@ -58,3 +63,13 @@ def turn(ledger: Ledger, folder: Path, word: str, spec: JobSpec) -> Iterator[tup
 def _token(folder: Path, word: str, number: int) -> str:
     text = "\0".join((str(folder), word, str(number)))
     return f"jido-{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+
+
+def standing(word: str, run: Run) -> str:
+    """That a word's run was submitted already, for whoever submits it again."""
+    return tr(
+        "{word!r} stands for run {number} ({title}), which was submitted already",
+        word=word,
+        number=run.number,
+        title=run.title,
+    )

@@ -301,9 +301,7 @@ class Ledger:
         rows = self._db.execute("SELECT * FROM runs WHERE number BETWEEN ? AND ? ORDER BY number", (low, high))
         found = [rows_.read(row) for row in rows]
         if not found:
-            raise NotFound(
-                tr("there is no run from {low} to {high}", low=low, high=high), hint=tr("`jido ps -a` lists them")
-            )
+            raise NotFound(tr("there is no run from {a} to {b}", a=low, b=high), hint=tr("`jido ps -a` lists them"))
         return found
 
     def where(self, states: Iterable[State] | None = None, tags: Sequence[str] = (), words: str = "") -> list[Run]:

@@ -102,12 +102,12 @@ class Delivery:
     def result(self, sent: Sequence[Entry] = (), **fields: object) -> Pushed:
         """The answer."""
         notes = [*self.notes]
-        notes += [f"left out, neither file nor folder: {_shown(path)}" for path in self.manifest.left_out[:5]]
+        notes += [f"left out, neither file nor folder: {files.shown(path)}" for path in self.manifest.left_out[:5]]
         if self.role == "code":
             away = [entry for entry in self.manifest.entries if entry.target is not None and entry.leads_out]
             notes += [
-                f"a link that leads out of the project, to what is hardly there: {_shown(entry.path)} -> "
-                f"{_shown(entry.target or b'')}"
+                f"a link that leads out of the project, to what is hardly there: {files.shown(entry.path)} -> "
+                f"{files.shown(entry.target or b'')}"
                 for entry in away[:3]
             ]
         return Pushed(
@@ -116,7 +116,7 @@ class Delivery:
             into=f"{self.root}/{self.role}",
             files=len(self.manifest.entries),
             bytes=self.manifest.size,
-            changed=tuple(_shown(entry.path) for entry in sent[:_SHOWN]),
+            changed=tuple(files.shown(entry.path) for entry in sent[:_SHOWN]),
             notes=tuple(notes),
             **fields,  # type: ignore[arg-type]
         )
@@ -398,7 +398,3 @@ def _difference(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[list[Entry]
     before = {entry.path: entry.same_as for entry in old}
     sent = [entry for entry in new if before.get(entry.path) != entry.same_as]
     return sent, sorted(before.keys() - {entry.path for entry in new})
-
-
-def _shown(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")

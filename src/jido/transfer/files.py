@@ -308,3 +308,8 @@ def remember(folder: Path, manifest: Manifest) -> None:
         new.replace(cache)
     except OSError:
         return  # Without the cache the next push is slower, and right.
+
+
+def shown(path: bytes) -> str:
+    """A path for people; bytes that are not UTF-8 are escaped."""
+    return path.decode("utf-8", "backslashreplace")
