@@ -206,7 +206,9 @@ def _brief(run: Run) -> str:
     why = _why(run)[2:]
     if run.state is not State.FAILED or (not run.signal and run.code is None):
         return why
-    told = f"signal {run.signal} ({_signal(run.signal)})" if run.signal else f"exit code {run.code}"
+    told = tr("exit code {code}", code=run.code)
+    if run.signal:
+        told = tr("signal {signal} ({name})", signal=run.signal, name=_signal(run.signal))
     return f"{told}: {why}" if why else told
 
 

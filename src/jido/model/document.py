@@ -107,7 +107,11 @@ def map_from_yaml(text: str, file: str = "") -> Map:
         at = re.compile(rf"[\s\-\"']*{re.escape(key)}[\"']?\s*:")
         line = next((number for number, row in enumerate(text.split("\n"), 1) if at.match(row)), None)
         raise ConfigError(
-            f"a map has no key {key!r} at {path}", file=file, line=line, key=key, hint=nearest(key, known)
+            tr("a map has no key {key!r} at {path}", key=key, path=path),
+            file=file,
+            line=line,
+            key=key,
+            hint=nearest(key, known),
         )
     return found
 
