@@ -45,6 +45,7 @@ def test_environments_are_listed_and_none_goes_that_an_open_run_needs(person: Pe
     assert half.parent.exists()
     assert not half.exists()
     assert "removed" in person.types("env", "prune", "--older", "0s", "--dry-run").stderr
+    assert "--yes where nobody can be asked" in person.types("env", "prune", "--older", "0s", code=2).stderr
     assert half.parent.exists()
     person.types("env", "rm", mine["digest"], "--yes")
     assert not half.parent.exists()
@@ -62,6 +63,7 @@ def test_what_fills_a_home_is_shown_and_moved_off_with_a_link_left(person: Perso
     [home] = person.home.glob("jido/state/twins/hanok/volumes/home*/student")
     assert not (home / ".cache/pip").is_symlink()
     before = (home / ".cache/pip/big").read_bytes()
+    assert "--yes where nobody can be asked" in person.types("home", "--on", "hanok", "--move", code=2).stderr
     person.types("home", "--on", "hanok", "--move", "--yes")
     assert str((home / ".cache/pip").readlink()) == "/data/student/.jido/home/.cache/pip"
     assert (store(person) / "home/.cache/pip/big").read_bytes() == before

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -429,3 +431,47 @@ def test_contents_of_data_are_compared_where_that_is_asked_for(
     push(remote, project, workspace, data=True, checksum=True)
     assert there.read_bytes() == b"right"
     assert push(remote, project, workspace, data=True).by == "nothing"
+
+
+def test_data_that_somebody_changed_there_is_brought_anew_where_one_says_so(
+    project: Path, workspace: Workspace, remote: Transport, carrier: str
+) -> None:
+    for name in (b"gone", b"short", b"kept"):
+        write(project / "data", name, b"whole content of " + name)
+    push(remote, project, workspace, data=True)
+    there = Path(workspace.role("data"))
+    (there / "gone").unlink()
+    (there / "short").write_bytes(b"w")
+    write(there, b"theirs", b"of another computer")
+    assert push(remote, project, workspace, data=True).by == "nothing"
+    push(remote, project, workspace, data=True, force=True)
+    names = ("gone", "short", "kept")
+    assert [(there / name).read_bytes() for name in names] == [b"whole content of " + name.encode() for name in names]
+    assert (there / "theirs").read_bytes() == b"of another computer"
+
+
+def test_rsync_does_not_outlive_who_started_it(tmp_path: Path) -> None:
+    """It would go on writing into the project's folder while the next push does."""
+    toy = tmp_path / "rsync"
+    pid = tmp_path / "pid"
+    toy.write_text(f"#!/bin/sh\necho $$ >'{pid}.new'; mv '{pid}.new' '{pid}'\nexec sleep 60\n")
+    toy.chmod(0o755)
+    script = (
+        "import sys; from pathlib import Path; from jido.transfer import rsync; "
+        "from jido.transports.local import Local; rsync.call(Local(), ['rsync'], Path(sys.argv[1]), b'', 0, lambda *_: None)"
+    )
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=env)
+    try:
+        until(pid.exists)
+    finally:
+        process.kill()
+        process.wait()
+    until(lambda: not Path("/proc", pid.read_text().strip()).exists())
+
+
+def until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.02)

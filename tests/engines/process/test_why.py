@@ -28,6 +28,8 @@ JOBS = [
     row("2", "queued", reason="Resources: cpus"),
     row("3", "queued", reason="Priority"),
     row("4", "queued", reason="Dependency: job 1 is running", after=[["notok", "1"]]),
+    row("5", "dependency", reason="Dependency: job 1 ended well", after=[["notok", "1"]], ended=NOW - 5),
+    row("6", "cancelled", reason="cancelled by you, with jido", started=NOW - 9, ended=NOW - 5),
 ]
 SAID = {
     "jobs": JOBS,
@@ -68,6 +70,12 @@ def test_who_comes_first_and_what_is_waited_for() -> None:
     assert asked("3").ahead == 1
     assert "Submitted before it and waiting: 1, of which 1 yours." in said("3")
     assert "It waits for your run 7 (job 1) to fail; that one is running now, until" in said("4")
+
+
+def test_what_ended_does_not_wait_and_what_never_starts_is_not_planned() -> None:
+    assert "The job it waited for did not end as it should. Submit it again" in said("5")
+    assert "waits" not in said("5")
+    assert "by you, with jido" in said("6")
 
 
 def test_a_job_that_it_does_not_know_is_not_found() -> None:
