@@ -458,7 +458,8 @@ def test_rsync_does_not_outlive_who_started_it(tmp_path: Path) -> None:
     toy.chmod(0o755)
     script = (
         "import sys; from pathlib import Path; from jido.transfer import rsync; "
-        "from jido.transports.local import Local; rsync.call(Local(), ['rsync'], Path(sys.argv[1]), b'', 0, lambda *_: None)"
+        "from jido.transports.local import Local; "
+        "rsync.call(Local(), ['rsync'], Path(sys.argv[1]), b'', 0, lambda *_: None)"
     )
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=env)

@@ -113,7 +113,7 @@ def why(selector: str, *, lang: str = "", dry_runs: bool = True) -> Answer:
         waiting = _as_last_seen(run)
     if run is not None and run.state is State.CANCELLED and run.reason.startswith("by "):
         # Who it was may be known here only.
-        seen = msgspec.structs.replace(waiting.seen, reason=f"cancelled {run.reason}")
+        seen = msgspec.structs.replace(waiting.seen, reason=run.reason)
         waiting = msgspec.structs.replace(waiting, seen=seen)
     here = run is not None and run.held
     meaning = _here(run) if run is not None and here else engine.meaning(waiting.reason)

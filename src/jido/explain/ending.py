@@ -73,8 +73,9 @@ def _ended(case: Case, speech: Speech) -> Iterator[str]:
         limit = speech.span(waiting.want.time) if waiting.want.time else speech.say("word.unknown")
         yield speech.say("why.end.time", limit=limit)
     elif seen.state is State.CANCELLED:
-        # Slurm says it in the state, jido's own queue in the reason.
-        by = seen.reason.partition("cancelled by ")[2] or seen.raw.lower().partition(" by ")[2]
+        # jido's own word stands in the reason, Slurm's in the state.
+        told, said = seen.reason, seen.raw.lower()
+        by = told.removeprefix("by ") if told.startswith("by ") else said.partition(" by ")[2]
         yield speech.say("why.end.cancelled_by" if by else "why.end.cancelled", by=by)
     elif seen.state in (State.NODE_FAILED, State.PREEMPTED, State.DEPENDENCY):
         yield speech.say(f"why.end.{seen.state.name.lower()}", nodes=seen.nodes or "-")
