@@ -133,13 +133,7 @@ def local_places(cluster: Cluster) -> list[str]:
 
 
 def plan(
-    cluster: Cluster,
-    project: Project,
-    spec: JobSpec,
-    tree: str,
-    *,
-    tasks: Sequence[Assignment] = (),
-    token: str = "",
+    cluster: Cluster, project: Project, spec: JobSpec, tree: str, *, tasks: Sequence[Assignment] = (), token: str = ""
 ) -> Plan:
     """Resolve a job against the map and compose its run, which bears `token` if there is one.
 
@@ -219,6 +213,8 @@ def _submit(
     from jido.api import projects
     from jido.jobs.submit import submit as hand_over
 
+    # What the map refuses is refused before anything is carried.
+    cluster.engine.plan(spec, cluster.map_if_any)
     for attempt in ("usual", "whole"):
         pushed = projects.push(cluster, project, afresh=attempt == "whole", say=say)
         planned = plan(cluster, project, spec, pushed.tree, tasks=tasks, token=token)

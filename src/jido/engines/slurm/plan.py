@@ -22,6 +22,12 @@ def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, Sequence[str]]:
     if map_ is None or not known:
         return spec, ()
     want = spec.resources
+    qos = map_.scheduling.qos.value
+    if want.qos and qos and want.qos not in qos:
+        raise Refused(
+            tr("{qos!r} is not one of the QoS that you may ask for on {name}", qos=want.qos, name=map_.name),
+            hint=tr("yours: {names}; choose with --qos, or leave it out", names=", ".join(qos)),
+        )
     asked = [name for name in (want.partition or "").split(",") if name]
     for name in asked:
         if name not in {one.name for one in known}:
@@ -212,12 +218,28 @@ def _refused(want: Resources, map_: Map, known: Sequence[Partition], partition: 
         )
         hint = tr("would run in: {names}; choose with --partition", names=names)
     else:
-        hint = _most(partition, map_)
+        about = next((about for about, _ in standing_against(partition, want, map_)), "size")
+        hint = _instead(about, map_, known) or _most(partition, map_)
     return Refused(
         tr("it cannot run in partition {name} of {cluster}", name=partition.name, cluster=map_.name),
         cause=why,
         hint=hint,
     )
+
+
+def _instead(about: str, map_: Map, known: Sequence[Partition]) -> str:
+    """What would do, where it is not the size of its nodes that stands against a job; empty otherwise."""
+    if about == "account" and (mine := map_.scheduling.accounts.value):
+        return tr("yours: {names}; choose with --account, or leave it out", names=", ".join(mine))
+    if about == "limit":
+        return tr("ask for no more; `jido show {name}` lists what you may have", name=map_.name)
+    yours = [one for one in known if (row := _verdict(one, map_)) is None or row.verdict == "open"]
+    if about == "time" and yours and all(one.max_time is not None for one in yours):
+        longest = max(yours, key=lambda one: one.max_time or 0)
+        limit = human_duration(longest.max_time)
+        return tr("the longest limit is {limit}, in {name}; save checkpoints and go on with --resume", limit=limit,
+                  name=longest.name)  # fmt: skip
+    return ""
 
 
 def _against(partition: Partition, want: Resources, map_: Map) -> str:
