@@ -38,6 +38,7 @@ ENGINES: dict[str, Row] = {
     "slurm": Row("jido.engines.slurm:Slurm", "Slurm Workload Manager"),
     "pbs": Row("jido.engines.pbs:Pbs", "OpenPBS, PBS Pro and Torque"),
     "htcondor": Row("jido.engines.htcondor:HTCondor", "HTCondor"),
+    "ray": Row("jido.engines.ray:Ray", "Ray"),
     "process": Row("jido.engines.process:Process", "a queue of jido's own, for machines without a scheduler"),
 }
 
@@ -57,6 +58,7 @@ STORAGE: dict[str, Row] = {
 
 RECIPES: dict[str, Row] = {
     "htcondor": Row("jido.twins.recipes.htcondor:HTCondor", "an HTCondor pool: central manager, access point, nodes"),
+    "ray": Row("jido.twins.recipes.ray:Ray", "a Ray cluster: head, one raylet for each node"),
     "slurm": Row("jido.twins.recipes.slurm:Slurm", "a Slurm cluster: munge, slurmctld, slurmd, sshd"),
 }
 
