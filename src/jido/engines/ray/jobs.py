@@ -11,7 +11,6 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from jido.engines.base import Placement, Queued
 from jido.engines.ray.plan import check, extras
@@ -20,7 +19,7 @@ from jido.engines.ray.states import CPUS, FOLDER, GPUS, LIMIT, MEMORY, NAME, sig
 from jido.errors import InputError
 from jido.model import http
 from jido.model.command import Ask, Reply
-from jido.model.http import HttpReply, HttpRequest
+from jido.model.http import HttpReply, HttpRequest, quoted
 from jido.model.job import JobSpec, Resources, Sighting, Submission
 
 # The job's id and its CPUs, as its script learns them.
@@ -173,4 +172,4 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
 
     if not ids:
         return Ask(http.command(DASHBOARD, []), lambda reply: None)
-    return ask([HttpRequest("POST", f"{JOBS}{quote(id_)}/stop") for id_ in ids], read, "stopping jobs")
+    return ask([HttpRequest("POST", f"{JOBS}{quoted(id_)}/stop") for id_ in ids], read, "stopping jobs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jido.engines.ray.service import instant, number, table, text
@@ -21,6 +22,7 @@ _NEVER_BEGAN = {
     "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE": "Unschedulable",
     "JOB_ENTRYPOINT_COMMAND_START_ERROR": "StartFailure",
 }
+_REST = re.compile(r"Full traceback|Traceback \(most recent|, last available logs|\[Node [\w.:]+\] Traceback")
 _LOST = ("JOB_SUPERVISOR_ACTOR_DIED", "JOB_SUPERVISOR_ACTOR_UNKNOWN_FAILURE")
 
 
@@ -74,15 +76,20 @@ def _failed(row: dict[str, Any], code: int | None) -> tuple[State, int | None, i
     if code in _LATE and limit and began and ended and ended - began >= limit:
         return State.TIMED_OUT, code if code and code > 0 else None, None, f"the time limit of {limit} s"
     if kind in _LOST or (code is None and not kind):
-        words = words or "its supervisor is gone"
-        return (State.OUT_OF_MEMORY if _memory(words) else State.NODE_FAILED), None, None, f"SupervisorDied: {words}"
+        return _lost(text(row, "message"))
     if code is not None and code < 0:
         return State.FAILED, None, -code, f"signal {-code}"
     return State.FAILED, code, None, f"exit code {code}" if code is not None else words
 
 
-def _memory(words: str) -> bool:
-    return "OutOfMemory" in words or "memory pressure" in words or "out of memory" in words.lower()
+def _lost(message: str) -> tuple[State, int | None, int | None, str]:
+    """The end of one whose supervisor is gone: with its node, for memory, or by itself."""
+    # Before it stand the actor's name and number.
+    words = first(message[max(0, message.find("The actor died because")) :]) or "its supervisor is gone"
+    if re.search(r"OutOfMemory|memory pressure|out of memory", message, re.I):
+        return State.OUT_OF_MEMORY, None, None, f"SupervisorDied: {words}"
+    lost = re.search(r"node (?:has died|was terminated|failed)", message, re.I)
+    return (State.NODE_FAILED if lost else State.FAILED), None, None, f"SupervisorDied: {words}"
 
 
 def _waits(row: dict[str, Any]) -> str:
@@ -100,4 +107,4 @@ def limit_of(row: dict[str, Any]) -> int | None:
 
 def first(message: str) -> str:
     """What a message says, before its traceback."""
-    return " ".join(message.partition("Full traceback")[0].partition(", last available logs")[0].split())[:300]
+    return " ".join(_REST.split(message, maxsplit=1)[0].split())[:300]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from jido.engines.ray.inventory import node_now, usage
 from jido.engines.ray.service import JOBS, NODES, ask, down, gist, number, rows, table, text
 from jido.engines.ray.states import CPUS, GPUS, MEMORY, limit_of, sighting
 from jido.errors import InputError, NotFound
 from jido.model.command import Ask, Reply
-from jido.model.http import HttpReply, HttpRequest
+from jido.model.http import HttpReply, HttpRequest, quoted
 from jido.model.job import State
 from jido.model.why import Place, Request, Waiting
 
@@ -21,7 +20,7 @@ def why(id_: str) -> Ask[Waiting]:
     """See `Engine.why`."""
     if not id_ or len(id_) > 200:
         raise InputError(f"{id_!r} is not a submission id of Ray's", hint="`jido ps` lists your jobs")
-    asked = [HttpRequest("GET", path) for path in (f"{JOBS}{quote(id_, safe='')}", NODES, "/api/cluster_status")]
+    asked = [HttpRequest("GET", path) for path in (f"{JOBS}{quoted(id_)}", NODES, "/api/cluster_status")]
 
     def read(replies: Sequence[HttpReply], reply: Reply) -> Waiting:
         job, nodes, status = replies

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from urllib.parse import quote
 
 import msgspec
 
@@ -91,6 +92,11 @@ class Replies(msgspec.Struct, frozen=True):
 
     address: str
     replies: tuple[HttpReply, ...]
+
+
+def quoted(part: str) -> str:
+    """One part of a path as it stands in a request line, a slash within it quoted too."""
+    return quote(part, safe="")
 
 
 @cache
