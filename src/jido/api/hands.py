@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -134,8 +135,34 @@ def tunnel(run: Run, port: int, local: int | None = None, host: str = "") -> Ite
         yield opened
 
 
-def keep_open(opened: Tunnel, now: Run, say: Callable[[str], None]) -> None:
+@contextmanager
+def page(cluster: Cluster, local: int | None = None) -> Iterator[Tunnel]:
+    """A tunnel to the page that a cluster's scheduler serves, as its map tells of it, open while the context lasts.
+
+    Args:
+        cluster: Where.
+        local: The port here; None takes a free one.
+
+    Raises:
+        Refused: Its map tells of no such page, or the cluster is this machine.
+        InputError: The port here is taken.
+    """
+    map_ = cluster.map_if_any
+    said = (map_.scheduling.settings.value or {}).get("dashboard", "") if map_ else ""
+    place = urlsplit(said)
+    if not place.hostname or not place.port:
+        raise Refused(
+            f"the map of {cluster.name} tells of no page of its scheduler's own",
+            hint=f"jido tunnel RUN PORT leads to a run's; jido probe {cluster.name} maps it anew",
+        )
+    with Tunnel(cluster, place.hostname, place.port, local or 0) as opened:
+        yield opened
+
+
+def keep_open(opened: Tunnel, now: Run | None, say: Callable[[str], None]) -> None:
     """Keep a tunnel open until its run has ended; complaints of the far side are said as they come.
+
+    One that is no run's stays open until it is interrupted.
 
     A cluster that does not answer in between closes nothing: the tunnel may outlive a scheduler's pause.
     """
@@ -145,7 +172,7 @@ def keep_open(opened: Tunnel, now: Run, say: Callable[[str], None]) -> None:
         if opened.complaint != told:
             told = opened.complaint
             say(f"{opened.host}:{opened.port}: {told or 'answers'}")
-        if time.monotonic() - looked > _LOOK_EVERY:
+        if now is not None and time.monotonic() - looked > _LOOK_EVERY:
             looked = time.monotonic()
             try:
                 [now] = jobs.refresh([now]).runs

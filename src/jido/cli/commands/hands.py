@@ -52,10 +52,11 @@ def shell(ctx: click.Context, /, dry_run: bool, **said: Any) -> int:
 
 
 @click.command()
-@click.argument("selector", metavar="RUN")
-@click.argument("port", type=click.IntRange(1, 65535))
+@click.argument("selector", metavar="RUN", required=False)
+@click.argument("port", type=click.IntRange(1, 65535), required=False)
+@click.option("--on", help="Lead to the page of this cluster's scheduler (Ray's dashboard) instead.")
 @click.option("--local", type=click.IntRange(1, 65535), help="The port here; a free one unless said.")
-def tunnel(selector: str, port: int, local: int | None) -> int:
+def tunnel(selector: str | None, port: int | None, on: str | None, local: int | None) -> int:
     """Lead a port of this machine to PORT on the compute node of RUN, through the login node, until Ctrl-C.
 
     Only programs on this machine can connect to it. The service has to listen on the node's own address, not on its
@@ -63,7 +64,19 @@ def tunnel(selector: str, port: int, local: int | None) -> int:
     """
     from jido.api import hands
     from jido.api import jobs as api
+    from jido.api.cluster import Cluster
+    from jido.errors import InputError
 
+    if on is not None and selector is None:
+        cluster = Cluster(on)
+        with hands.page(cluster, local) as opened:
+            draw.say(f"127.0.0.1:{opened.local} leads to {opened.host}:{opened.port} of {on}; Ctrl-C closes it")
+            draw.out(f"http://127.0.0.1:{opened.local}/")
+            return _keep(opened, None)
+    if selector is None or port is None or on is not None:
+        raise InputError(
+            "a tunnel leads to a port of a run", hint="jido tunnel RUN PORT, or jido tunnel --on CLUSTER"
+        )
     [run] = api.refresh([api.ledger().find(selector)]).runs
     with hands.tunnel(run, port, local) as opened:
         draw.say(
@@ -138,7 +151,7 @@ def notebook(selector: str | None, local: int | None, keep: bool, no_browser: bo
     return code
 
 
-def _keep(opened: Tunnel, run: Run) -> int:
+def _keep(opened: Tunnel, run: Run | None) -> int:
     """Keep a tunnel open until its run has ended (0) or somebody ends this command (130)."""
     from jido.api import hands
 

@@ -38,8 +38,9 @@ def why(id_: str) -> Ask[Waiting]:
 
 
 def _waiting(at: float, row: dict[str, Any], nodes: HttpReply, status: HttpReply) -> Waiting:
-    living = [one for one in rows(nodes) or () if text(one, "state") == "ALIVE"]
-    seen = sighting(row, {text(one, "node_id"): text(one, "node_name") for one in living})
+    known = rows(nodes) or []
+    seen = sighting(row, {text(one, "node_id"): text(one, "node_name") for one in known})
+    living = [one for one in known if text(one, "state") == "ALIVE"]
     told = table(row, "metadata")
     want = Request(
         cpus=_count(told, CPUS) or 1,

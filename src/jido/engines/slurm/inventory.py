@@ -23,6 +23,7 @@ from jido.model.map import NodeGroup, NodeNow, Now, Partition, QueuedJob, Schedu
 S = TypeVar("S")
 T = TypeVar("T")
 
+_UNCONFIGURED = "Could not establish a configuration source"
 # What of `scontrol show config` concerns a user.
 _SETTINGS = [
     "MaxArraySize",
@@ -123,7 +124,8 @@ def inventory(findings: Mapping[str, Finding], at: float) -> Inventory:
     return Inventory(
         present=True,
         evidence=_evidence(version, cluster, partitions, rows),
-        types=("hpc",),
+        # A package that was installed, and never told of any cluster, proves none.
+        types=() if _UNCONFIGURED in f"{partitions.why} {rows.why}" else ("hpc",),
         nodes=groups,
         scheduling=scheduling,
         now=_now(findings, states, at),

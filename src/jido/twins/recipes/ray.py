@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jido.errors import TwinError
-from jido.twins.ground import CONTROL, After, Daemon, Ground, Mount, NodeState, Parts
+from jido.twins.ground import CONTROL, Daemon, Ground, Mount, NodeState, Parts
 from jido.twins.spec import Node, TwinSpec
 from jido.twins.views import PATH
 
@@ -22,6 +22,9 @@ _PYTHON, _PACKAGES = "/run/ray/python", "/run/ray/packages"
 _OBJECTS = 80 * 2**20
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Prompt, as people who wait for a test want it: whoever is gone is missed after three seconds.
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
     # A worker is a process of 100 MB: none is started before it is needed.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
@@ -30,13 +33,22 @@ _QUIET = {
     "DASHBOARD_METRIC_PORT": "0",
 }
 # `ray start`, but that 127.0.0.1 is left as it is: Ray would take the machine's own address in its place, and listen
-# on all. The variable keeps it so in workers and drivers; it would also forbid a second node.
+# on all. The variable keeps it so in workers and drivers; it would also forbid a second node. A node waits for its
+# head here, with all that takes seconds to import behind it (and the keeper does not see a port of IPv6).
 _ONLY_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _START = """\
 from ray._private import ray_constants, services
 ray_constants.ENABLE_RAY_CLUSTER = True
 services.resolve_ip_for_localhost = lambda host: host
 from ray.scripts.scripts import main
+import socket, sys, time
+head = next((int(word.rpartition(":")[2]) for word in sys.argv if word.startswith("--address=")), 0)
+while head:
+    try:
+        socket.create_connection(("127.0.0.1", head), 1).close()
+        head = 0
+    except OSError:
+        time.sleep(0.05)
 main()
 """
 # Asked on the head; a node's name and its state on each line.
@@ -101,8 +113,6 @@ class Ray:
                     f"ray@{node.name}",
                     node.name,
                     (*start, *here, *words, *_sizes(node)),
-                    # The head's own port is of the other family of addresses, where the keeper does not look.
-                    (After(port=dashboard),),
                     env=env,
                 )
             )
