@@ -12,14 +12,18 @@ import msgspec
 from jido.engines.base import Engine
 from jido.errors import InputError, Refused, nearest
 from jido.jobs.resuming import heard
-from jido.model.job import JobSpec
+from jido.model.job import JobSpec, Resources
 from jido.model.map import Map, Scheduling
 from jido.words import tr
 
 if TYPE_CHECKING:
     import jinja2
 
-WAYS = ("tasks", "torchrun", "mpi", "none")
+WAYS = ("tasks", "torchrun", "mpi", "ray", "none")
+# One process on each node, which starts what runs there.
+_ONE_EACH = ("torchrun", "ray")
+# Bytes that Ray wants for shared objects at the least, and the part of a node's memory that it takes unless told.
+_OBJECTS, _SHARE = 80 * 2**20, 0.3
 
 # Commands that start processes on the job's nodes themselves.
 _THEMSELVES = r"srun|mpirun|mpiexec(?:\.hydra)?|orterun|prun|deepspeed|horovodrun"
@@ -40,7 +44,7 @@ def resolve(spec: JobSpec, engine: Engine, map_: Map | None) -> tuple[JobSpec, t
         Refused: The engine starts no several processes; the cause is its reason.
     """
     way, said = _chosen(spec)
-    starts = way in ("tasks", "mpi") or (way == "torchrun" and spec.resources.nodes > 1)
+    starts = way in ("tasks", "mpi") or (way in _ONE_EACH and spec.resources.nodes > 1)
     if starts and engine.launcher(spec, 1) is None:
         raise Refused(
             tr(
@@ -83,6 +87,18 @@ def per_node(spec: JobSpec) -> int:
     return spec.resources.tasks
 
 
+def of_ray(want: Resources) -> str:
+    """What a node of Ray is told that it has of the job's node: shell words."""
+    cpus = str(want.cpus * want.tasks) if want.cpus else '"${JIDO_CPUS:-$(nproc)}"'
+    memory = want.memory if want.memory_per_gpu is None else want.memory_per_gpu * want.gpus
+    words = f"--num-cpus={cpus} --num-gpus={want.gpus}"
+    if memory is None:
+        return words
+    # Else it would count on the whole machine's.
+    objects = max(_OBJECTS, int(memory * _SHARE))
+    return f"{words} --object-store-memory={objects} --memory={max(_OBJECTS, memory - objects)}"
+
+
 def starter(spec: JobSpec) -> tuple[str, ...]:
     """The words before a command that torchrun is to start, where it does not say so itself."""
     named = _TORCH.search(shlex.join(spec.argv) + " ") or PurePosixPath(spec.argv[0]).name == "torchrun"
@@ -105,11 +121,11 @@ def command(
     """
     if spec.launch in ("", "none"):
         return "", words
-    want, torch = spec.resources, spec.launch == "torchrun"
-    many = per_node(spec)
-    how = engine.launcher(spec, 1 if torch else want.tasks)
+    want, many = spec.resources, per_node(spec)
+    how = engine.launcher(spec, 1 if spec.launch in _ONE_EACH else want.tasks)
     words = " ".join((*starter(spec), words))
     facts = {"way": spec.launch, "how": how, "nodes": want.nodes, "per_node": many, "token": token, **heard(spec)}
+    facts["has"] = of_ray(want)
     before = templates.get_template("launch.sh.j2").render(facts)
     task = templates.get_template("task.sh.j2").render(facts, stage=stage)
     started = "$mpi " if spec.launch == "mpi" else f"{how.words} " if how else ""

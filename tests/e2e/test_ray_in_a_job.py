@@ -1,0 +1,113 @@
+"""A Ray cluster of a Slurm job's own nodes comes with the command and goes with it, on a real Slurm and a real Ray."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from tests.e2e.conftest import Person
+
+pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("hanok")]
+
+# As `ray` in a user's environment, but that nothing listens beyond this machine's loopback, which all nodes of the
+# twin share, and that a twin's machine has no /dev/shm to write to.
+RAY = """\
+#!/bin/sh
+exec python3 -c '
+import sys
+from ray._private import ray_constants, services
+ray_constants.ENABLE_RAY_CLUSTER = True
+services.resolve_ip_for_localhost = lambda host: host
+from ray.scripts.scripts import main
+sys.argv += ["--plasma-directory=/tmp", "--node-ip-address=127.0.0.1"]
+main()
+' "$@"
+"""
+LOOPBACK = ("-e", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", "-e", "RAY_prestart_worker_first_driver=0")
+WORK = """\
+import os, socket, sys, time
+import ray
+
+ray.init(logging_level="ERROR")
+print(len([node for node in ray.nodes() if node["Alive"]]), int(ray.cluster_resources()["CPU"]), flush=True)
+
+@ray.remote(num_cpus=2)
+def where():
+    time.sleep(1)
+    return socket.gethostname()
+
+print(sorted(ray.get([where.remote() for _ in range(2)])), flush=True)
+sys.exit(int(os.environ.get("ENDS", "0")))
+"""
+
+
+@pytest.fixture(scope="module")
+def with_ray(on_twin: Person) -> Iterator[tuple[str, ...]]:
+    """Words for `jido run` by which a job has Ray: that of this Python, seen in the user's folder there."""
+    found = find_spec("ray")
+    if found is None or found.origin is None:
+        pytest.skip("Ray is not installed: pip install 'jido[ray]'")
+    theirs = subprocess.run(["/usr/bin/python3", "-V"], capture_output=True, text=True, check=True).stdout
+    if not theirs.startswith(f"Python {sys.version_info.major}.{sys.version_info.minor}."):
+        pytest.skip(f"Ray is installed for another Python than the twin's ({theirs.strip()})")
+    own = on_twin.home / "jido/state/twins/hanok/volumes/data/student/rays"
+    (own / "bin").mkdir(parents=True)
+    packages = str(Path(found.origin).parents[1])
+    if subprocess.run(["cp", "-al", packages, str(own / "packages")], capture_output=True).returncode:
+        subprocess.run(["cp", "-a", packages, str(own)], check=True)
+    (own / "bin/ray").write_text(RAY)
+    (own / "bin/ray").chmod(0o755)
+    seen = "/data/student/rays"
+    yield ("-e", f"PATH={seen}/bin:/usr/bin:/bin", "-e", f"PYTHONPATH={seen}/packages", *LOOPBACK)
+    subprocess.run(["rm", "-rf", str(own)], check=True)
+
+
+def left(person: Person) -> list[Path]:
+    """What Ray left on the nodes' own disks."""
+    return list((person.home / "jido/state/twins/hanok/nodes").glob("*/tmp/jr-*"))
+
+
+def test_a_command_finds_a_cluster_of_its_nodes_and_its_end_is_the_jobs(
+    person: Person, with_ray: tuple[str, ...]
+) -> None:
+    (person.folder / "work.py").write_text(WORK)
+    words = ("run", "--on", "hanok", "-N", "2", "-c", "2", "-m", "3G", "--launch", "ray", *with_ray, "-e", "ENDS=7")
+    said = person.types(*words, "--", "python3", "work.py", code=10).stdout.splitlines()
+    assert [line for line in said if not line.startswith("srun: ")] == ["2 4", "['hanok-g1', 'hanok-g2']"]
+    run = person.run()
+    assert (run["state"], run["code"]) == ("failed", 7)
+    assert left(person) == []
+    # The token that its Ray asks everybody for stands in no file of the run.
+    script = next((person.home / "jido/state/twins/hanok/volumes").glob(f"**/runs/{run['name']}/job.sh")).read_text()
+    assert "RAY_AUTH_TOKEN=$(" in script
+
+
+def test_a_job_that_is_cancelled_takes_its_cluster_along(person: Person, with_ray: tuple[str, ...]) -> None:
+    line = 'trap "echo told; exit 3" TERM; touch "$JIDO_RESULTS/here"; sleep 600 & wait'
+    words = ("submit", "--on", "hanok", "-N", "2", "-m", "3G", "--launch", "ray", *with_ray)
+    number = person.types(*words, "--", "bash", "-c", line).stdout.strip()
+    name, deadline = person.run(number)["name"], time.monotonic() + 90
+    volumes = person.home / "jido/state/twins/hanok/volumes"
+    while not list(volumes.glob(f"**/results/{name}/here")):
+        assert time.monotonic() < deadline, person.types("story", number).stdout
+        time.sleep(0.2)
+    assert left(person)
+    person.types("cancel", number)
+    person.types("wait", number, code=10)
+    assert person.run(number)["state"] == "cancelled"
+    assert "told" in person.types("logs", number).stdout
+    while left(person):
+        assert time.monotonic() < deadline + 30
+        time.sleep(0.2)
+
+
+def test_a_job_without_ray_is_told_so_before_anything_begins(person: Person) -> None:
+    words = ("run", "--on", "hanok", "-N", "2", "--launch", "ray", "--", "echo", "began")
+    said = person.types(*words, code=10).stdout
+    assert "this job has no ray" in said
+    assert "began" not in said
