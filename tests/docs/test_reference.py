@@ -137,6 +137,6 @@ def test_the_architecture_has_every_room() -> None:
 
 def test_what_is_said_not_to_work_is_not_there() -> None:
     said = re.sub(r"\s+", " ", read("README.md").split("Not yet:")[1])
-    assert "Other schedulers (Kubernetes, Ray, Spark) and object storage" in said
+    assert "Other schedulers (Kubernetes, Spark) and object storage" in said
     assert set(ENGINES) == {"htcondor", "pbs", "process", "ray", "slurm"}
     assert not set(STORAGE) & {"s3", "hdfs"}

@@ -1,4 +1,4 @@
-"""A Ray cluster of a Slurm job's own nodes comes with the command and goes with it, on a real Slurm and a real Ray."""
+"""A Ray cluster of a Slurm job's own nodes comes with the command and goes with it: a real Slurm, a real Ray."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Person
+
+from jido.twins import processes
+from jido.twins.folder import STATE
+from jido.twins.state import read
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("hanok")]
 
@@ -72,6 +76,14 @@ def left(person: Person) -> list[Path]:
     return list((person.home / "jido/state/twins/hanok/nodes").glob("*/tmp/jr-*"))
 
 
+def rays(person: Person) -> list[str]:
+    """Ray's own processes in the twin."""
+    keeper = read(person.home / "jido/state/twins/hanok" / STATE)
+    assert keeper is not None
+    names = map(processes.command_of, processes.descendants(keeper.keeper.pid))
+    return [name for name in names if name in ("raylet", "gcs_server")]
+
+
 def test_a_command_finds_a_cluster_of_its_nodes_and_its_end_is_the_jobs(
     person: Person, with_ray: tuple[str, ...]
 ) -> None:
@@ -96,14 +108,12 @@ def test_a_job_that_is_cancelled_takes_its_cluster_along(person: Person, with_ra
     while not list(volumes.glob(f"**/results/{name}/here")):
         assert time.monotonic() < deadline, person.types("story", number).stdout
         time.sleep(0.2)
-    assert left(person)
+    assert len([one for one in rays(person) if one == "raylet"]) == 2
     person.types("cancel", number)
     person.types("wait", number, code=10)
     assert person.run(number)["state"] == "cancelled"
     assert "told" in person.types("logs", number).stdout
-    while left(person):
-        assert time.monotonic() < deadline + 30
-        time.sleep(0.2)
+    assert processes.until(lambda: not rays(person), within=30)
 
 
 def test_a_job_without_ray_is_told_so_before_anything_begins(person: Person) -> None:

@@ -80,6 +80,21 @@ def test_torchrun_is_started_once_on_each_node_with_a_process_for_each_gpu() -> 
     assert "jido-task torchrun train.py &" in script_of(spec("torchrun", "train.py", launch="torchrun"))
 
 
+def test_ray_gets_what_the_job_has_on_each_node_and_ends_with_the_command() -> None:
+    want = Resources(nodes=2, cpus=4, gpus=2, memory=10 * 2**30)
+    text = script_of(JobSpec("j", ("python", "tune.py"), want, launch="ray"))
+    assert "--ntasks=2 --ntasks-per-node=1 " in text
+    assert "--num-cpus=4 --num-gpus=2 --object-store-memory=3221225472 --memory=7516192768" in text
+    assert "jido-task python tune.py &" in text
+    assert 'over "$code"' in text
+    assert "RAY_AUTH_TOKEN=$(od" in text
+    unsaid = script_of(JobSpec("j", ("python", "tune.py"), Resources(nodes=2), launch="ray"))
+    assert "${JIDO_CPUS:-$(nproc)}" in unsaid
+    assert "--memory" not in unsaid
+    alone = script_of(spec("python", "tune.py", nodes=1, launch="ray"))
+    assert "jido-task python tune.py &" in alone
+
+
 def test_a_single_process_is_started_without_any_of_it() -> None:
     text = script_of(spec("python", "train.py", nodes=1, launch="none"))
     assert "srun" not in text

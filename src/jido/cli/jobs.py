@@ -59,7 +59,7 @@ def resource_options(command: F) -> F:
             click.option("-t", "--time", help="Time limit: 2h, 1d12h, 6-00:00:00."),
             click.option("-N", "--nodes", type=int, help="Nodes."),
             click.option("--tasks", type=int, help="Tasks per node."),
-            click.option("--launch", metavar="HOW", help="Start its processes by: tasks, torchrun, mpi, none."),
+            click.option("--launch", metavar="HOW", help="Start its processes by: tasks, torchrun, mpi, ray, none."),
             click.option("--resume", type=int, metavar="N", help="Go on after the time limit, at most N times."),
             click.option("--warn", metavar="SPAN", help="Warn the command this long before the limit: 2m."),
             click.option("--stage", multiple=True, metavar="NAME", help="A dataset to bring to the node's own disk."),

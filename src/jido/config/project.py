@@ -110,7 +110,7 @@ class JobTable(_Table, frozen=True):
         time: Limit, ``2h`` or ``6-00:00:00``.
         nodes: Nodes.
         tasks: Tasks per node.
-        launch: How several processes are started: ``tasks``, ``torchrun``, ``mpi`` or ``none``.
+        launch: How several processes are started: ``tasks``, ``torchrun``, ``mpi``, ``ray`` or ``none``.
         warn: How long before the time limit its processes are warned, ``2m``.
         warn_signal: What those that handle it are sent: ``USR1``, ``USR2``, ``TERM``, ``INT``, ``HUP``, ``none``.
         resume: How often it may go on in another attempt.

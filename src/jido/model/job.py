@@ -58,8 +58,8 @@ class JobSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         env: Variables for the command.
         stage: Datasets to bring to the node's local disk.
         sweep: Set where the job is many tasks.
-        launch: How its processes are started where it has several: ``tasks``, ``torchrun``, ``mpi`` or ``none``;
-            empty where jido is to choose.
+        launch: How its processes are started where it has several: ``tasks``, ``torchrun``, ``mpi``, ``ray`` or
+            ``none``; empty where jido is to choose.
         warn: Seconds before the time limit at which it is warned; None never.
         warn_signal: What those of its processes are sent then that have a handler for it; empty is ``USR1``.
         resume: How often it may be begun anew after its time limit, preemption or the loss of its node.

@@ -37,7 +37,7 @@ _BY_METAVAR = {
     "TREE": "dirs",
     "FILE": "files",
     "KEY": "files",
-    "HOW": "=tasks|torchrun|mpi|none",
+    "HOW": "=tasks|torchrun|mpi|ray|none",
     "ko|en": "=ko|en",
 }
 # And by the parameter's own name, where the help has no such word.
