@@ -154,3 +154,18 @@ def test_whatever_is_torn_or_said_besides_a_map_comes_out_that_can_be_kept_and_d
     assert map_from_json(to_json(map_)) == map_
     assert changes(map_, map_) == []
     assert "TYPE" in draw_map(map_, {})
+
+
+def test_a_slurm_that_was_never_told_of_a_cluster_proves_no_type() -> None:
+    # As Debian's package says it on a machine without a slurm.conf (22.05.8).
+    none = "error: fetch_config: DNS SRV lookup failed\nsinfo: fatal: Could not establish a configuration source\n"
+    bare = {part.name: Finding(1, b"", none.encode()) for part in ENGINE.looks()}
+    bare[looks.VERSION] = Finding(0, b"slurm-wlm 22.05.8\n")
+    bare[looks.WHERE] = Finding(0, b"/usr/bin/sbatch\n")
+    found = ENGINE.inventory(bare, 1e9)
+    assert (found.present, found.types) == (True, ())
+    assert "did not answer" in found.evidence
+    # One that has a configuration, and whose controller is down, is a cluster all the same.
+    silent = {name: Finding(1, b"", b"slurm_load_partitions: Unable to contact slurm controller (connect failure)\n")
+              for name in bare}  # fmt: skip
+    assert ENGINE.inventory({**silent, looks.VERSION: bare[looks.VERSION]}, 1e9).types == ("hpc",)
