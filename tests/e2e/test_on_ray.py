@@ -44,6 +44,7 @@ print("data says", open(os.environ["JIDO_DATA"] + "/한 글.txt").read())
 """
 COUNTS = ("--", "sh", "-c", 'echo ran >>"$JIDO_RESULTS/count"')
 SCHEDULER = 7
+SECRET = "very-secret-token"
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,7 @@ class Between(ThreadingHTTPServer):
     def __init__(self, dashboard: str, times: int) -> None:
         super().__init__(("127.0.0.1", 0), Passing)
         self.behind, self.times, self.lost = urlsplit(dashboard).netloc, times, 0
+        self.tokens: set[str | None] = set()
 
 
 class Passing(BaseHTTPRequestHandler):
@@ -151,6 +153,7 @@ class Passing(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.tokens.add(self.headers.get("Authorization"))
         behind = HTTPConnection(self.server.behind, timeout=60)
         behind.request(self.command, self.path, body or None, {"Content-Type": "application/json"})
         reply = behind.getresponse()
@@ -179,13 +182,18 @@ def test_an_answer_that_was_lost_is_asked_for_by_the_token_and_a_second_job_cann
         thread.start()
         address = f"http://127.0.0.1:{between.server_port}"
         try:
-            (home / ".bashrc").write_text(f"export RAY_ADDRESS={address}\n{profile}")
+            said = f"export RAY_ADDRESS={address} RAY_AUTH_TOKEN={SECRET}\n"
+            (home / ".bashrc").write_text(said + profile)
             run = narae.submit(*COUNTS)
         finally:
             (home / ".bashrc").write_text(profile)
             between.shutdown()
             thread.join()
     assert between.lost == 1
+    # It went to the dashboard, and stands nowhere else: in no file there, in nothing that is kept here.
+    assert between.tokens == {f"Bearer {SECRET}"}
+    files = [file for file in narae.home.rglob("*") if file.is_file() and not file.is_symlink()]
+    assert [file for file in files if SECRET.encode() in file.read_bytes()] == []
     assert run["job"] == run["token"]
     told = [event["what"] for event in narae.json("story", str(run["number"]))["events"]]
     assert any("the answer was not clear" in what for what in told), told
@@ -202,21 +210,6 @@ def test_an_answer_that_was_lost_is_asked_for_by_the_token_and_a_second_job_cann
     )
     assert b"already exists" in again.stdout
     assert narae.counts()[run["name"]] == "ran\n"
-
-
-def test_no_request_and_no_secret_stands_in_a_command_line_or_a_log(narae: RayUser) -> None:
-    home = narae.twin / "volumes/home/student"
-    profile = (home / ".bashrc").read_text()
-    (home / ".bashrc").write_text(f"export RAY_AUTH_TOKEN=very-secret-token\n{profile}")
-    try:
-        run = narae.submit(*COUNTS)
-        narae.types("wait", str(run["number"]))
-        said = narae.types("probe", "narae", "--json").stdout + narae.types("story", str(run["number"])).stdout
-    finally:
-        (home / ".bashrc").write_text(profile)
-    assert "very-secret-token" not in said
-    files = [file for file in (*narae.home.rglob("*"),) if file.is_file() and not file.is_symlink()]
-    assert [file for file in files if b"very-secret-token" in file.read_bytes()] == []
 
 
 def test_the_dashboard_is_led_here_by_a_tunnel_and_by_nothing_else(narae: RayUser) -> None:

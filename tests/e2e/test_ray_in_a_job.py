@@ -33,8 +33,9 @@ main()
 ' "$@"
 """
 LOOPBACK = ("-e", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0", "-e", "RAY_prestart_worker_first_driver=0")
+# It stays until it is told to end.
 WORK = """\
-import os, socket, sys, time
+import os, socket, signal, sys, time
 import ray
 
 ray.init(logging_level="ERROR")
@@ -46,7 +47,22 @@ def where():
     return socket.gethostname()
 
 print(sorted(ray.get([where.remote() for _ in range(2)])), flush=True)
-sys.exit(int(os.environ.get("ENDS", "0")))
+
+def told(number, frame):
+    print("told to end", flush=True)
+    os._exit(3)
+
+signal.signal(signal.SIGTERM, told)
+open(os.environ["JIDO_RESULTS"] + "/here", "w").close()
+time.sleep(600)
+"""
+# In Ray's place: it begins, and stays until it is ended; or it does not begin.
+TOY = """\
+#!/bin/sh
+[ "$*" = "${*#*--head}" ] && [ -n "$BROKEN" ] && { echo "no such luck"; exit 1; }
+mkdir -p "$RAY_TMPDIR/ray" && echo "Ray runtime started."
+trap 'kill $!; exit 0' TERM
+sleep 600 & wait
 """
 
 
@@ -71,11 +87,6 @@ def with_ray(on_twin: Person) -> Iterator[tuple[str, ...]]:
     subprocess.run(["rm", "-rf", str(own)], check=True)
 
 
-def left(person: Person) -> list[Path]:
-    """What Ray left on the nodes' own disks."""
-    return list((person.home / "jido/state/twins/hanok/nodes").glob("*/tmp/jr-*"))
-
-
 def rays(person: Person) -> list[str]:
     """Ray's own processes in the twin."""
     keeper = read(person.home / "jido/state/twins/hanok" / STATE)
@@ -84,36 +95,50 @@ def rays(person: Person) -> list[str]:
     return [name for name in names if name in ("raylet", "gcs_server")]
 
 
-def test_a_command_finds_a_cluster_of_its_nodes_and_its_end_is_the_jobs(
+def test_a_command_has_a_cluster_of_its_nodes_and_a_job_that_is_cancelled_takes_it_along(
     person: Person, with_ray: tuple[str, ...]
 ) -> None:
     (person.folder / "work.py").write_text(WORK)
-    words = ("run", "--on", "hanok", "-N", "2", "-c", "2", "-m", "3G", "--launch", "ray", *with_ray, "-e", "ENDS=7")
-    said = person.types(*words, "--", "python3", "work.py", code=10).stdout.splitlines()
-    assert [line for line in said if not line.startswith("srun: ")] == ["2 4", "['hanok-g1', 'hanok-g2']"]
-    run = person.run()
-    assert (run["state"], run["code"]) == ("failed", 7)
-    assert left(person) == []
-    # The token that its Ray asks everybody for stands in no file of the run.
-    script = next((person.home / "jido/state/twins/hanok/volumes").glob(f"**/runs/{run['name']}/job.sh")).read_text()
-    assert "RAY_AUTH_TOKEN=$(" in script
-
-
-def test_a_job_that_is_cancelled_takes_its_cluster_along(person: Person, with_ray: tuple[str, ...]) -> None:
-    line = 'trap "echo told; exit 3" TERM; touch "$JIDO_RESULTS/here"; sleep 600 & wait'
-    words = ("submit", "--on", "hanok", "-N", "2", "-m", "3G", "--launch", "ray", *with_ray)
-    number = person.types(*words, "--", "bash", "-c", line).stdout.strip()
+    words = ("submit", "--on", "hanok", "-N", "2", "-c", "2", "-m", "3G", "--launch", "ray", *with_ray)
+    number = person.types(*words, "--", "python3", "work.py").stdout.strip()
     name, deadline = person.run(number)["name"], time.monotonic() + 90
     volumes = person.home / "jido/state/twins/hanok/volumes"
     while not list(volumes.glob(f"**/results/{name}/here")):
         assert time.monotonic() < deadline, person.types("story", number).stdout
         time.sleep(0.2)
-    assert len([one for one in rays(person) if one == "raylet"]) == 2
+    assert sorted(rays(person)) == ["gcs_server", "raylet", "raylet"]
     person.types("cancel", number)
     person.types("wait", number, code=10)
     assert person.run(number)["state"] == "cancelled"
-    assert "told" in person.types("logs", number).stdout
     assert processes.until(lambda: not rays(person), within=30)
+    said = [line for line in person.types("logs", number).stdout.splitlines() if line[:1] in "2[t"]
+    assert said[:3] == ["2 4", "['hanok-g1', 'hanok-g2']", "told to end"]
+
+
+@pytest.fixture
+def toy(person: Person) -> tuple[str, ...]:
+    """Words for `jido run` by which a job has the toy for its Ray."""
+    file = person.home / "jido/state/twins/hanok/volumes/data/student/toys/ray"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(TOY)
+    file.chmod(0o755)
+    return ("run", "--on", "hanok", "-N", "2", "--launch", "ray", "-e", "PATH=/data/student/toys:/usr/bin:/bin")
+
+
+def test_the_commands_end_is_the_jobs_and_nothing_is_left(person: Person, toy: tuple[str, ...]) -> None:
+    line = 'echo "$RAY_ADDRESS" | cut -d: -f1; [ ${#RAY_AUTH_TOKEN} = 48 ] && echo secret; exit 7'
+    said = person.types(*toy, "--", "bash", "-c", line, code=10).stdout.splitlines()
+    assert [line for line in said if not line.startswith("srun: ")] == ["hanok-g1", "secret"]
+    run = person.run()
+    assert (run["state"], run["code"]) == ("failed", 7)
+    assert list((person.home / "jido/state/twins/hanok/nodes").glob("*/tmp/jr-*")) == []
+
+
+def test_a_node_on_which_ray_does_not_begin_fails_the_job_in_rays_words(person: Person, toy: tuple[str, ...]) -> None:
+    said = person.types(*toy, "-e", "BROKEN=1", "--", "echo", "began", code=10).stdout
+    assert "Ray did not start on hanok-g2" in said
+    assert "no such luck" in said
+    assert "began" not in said
 
 
 def test_a_job_without_ray_is_told_so_before_anything_begins(person: Person) -> None:
