@@ -16,6 +16,7 @@ from jido.jobs.elsewhere import Origin
 from jido.jobs.environments import About
 from jido.model.dataset import Dataset
 from jido.model.destination import Destination
+from jido.model.http import Replies
 from jido.model.job import JobSpec
 from jido.model.map import Map, Now
 from jido.probe.inside.send import Session
@@ -32,6 +33,7 @@ KINDS: tuple[Any, ...] = (
     Now,
     Origin,
     Record,
+    Replies,
     Session,
     TwinSpec,
     abilities._File,
