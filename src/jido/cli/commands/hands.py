@@ -54,7 +54,7 @@ def shell(ctx: click.Context, /, dry_run: bool, **said: Any) -> int:
 @click.command()
 @click.argument("selector", metavar="[RUN]", required=False)
 @click.argument("port", metavar="[PORT]", type=click.IntRange(1, 65535), required=False)
-@click.option("--on", metavar="CLUSTER", help="Lead to the page of this cluster's scheduler (Ray's dashboard) instead.")
+@click.option("--on", metavar="CLUSTER", help="Lead to this cluster's own page (Ray's dashboard) instead.")
 @click.option("--local", type=click.IntRange(1, 65535), help="The port here; a free one unless said.")
 def tunnel(selector: str | None, port: int | None, on: str | None, local: int | None) -> int:
     """Lead a port of this machine to PORT on the compute node of RUN, through the login node, until Ctrl-C.
