@@ -112,7 +112,9 @@ def test_a_command_has_a_cluster_of_its_nodes_and_a_job_that_is_cancelled_takes_
     assert person.run(number)["state"] == "cancelled"
     assert processes.until(lambda: not rays(person), within=30)
     said = [line for line in person.types("logs", number).stdout.splitlines() if line[:1] in "2[t"]
-    assert said[:3] == ["2 4", "['hanok-g1', 'hanok-g2']", "told to end"]
+    assert said[:2] == ["2 4", "['hanok-g1', 'hanok-g2']"]
+    # By Slurm, and by the shell that started it: maybe twice.
+    assert said[2].startswith("told to end")
 
 
 @pytest.fixture
@@ -128,7 +130,7 @@ def toy(person: Person) -> tuple[str, ...]:
 def test_the_commands_end_is_the_jobs_and_nothing_is_left(person: Person, toy: tuple[str, ...]) -> None:
     line = 'echo "$RAY_ADDRESS" | cut -d: -f1; [ ${#RAY_AUTH_TOKEN} = 48 ] && echo secret; exit 7'
     said = person.types(*toy, "--", "bash", "-c", line, code=10).stdout.splitlines()
-    assert [line for line in said if not line.startswith("srun: ")] == ["hanok-g1", "secret"]
+    assert [line for line in said if not line.startswith(("srun: ", "slurmstepd-"))] == ["hanok-g1", "secret"]
     run = person.run()
     assert (run["state"], run["code"]) == ("failed", 7)
     assert list((person.home / "jido/state/twins/hanok/nodes").glob("*/tmp/jr-*")) == []
