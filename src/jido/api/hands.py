@@ -152,8 +152,8 @@ def page(cluster: Cluster, local: int | None = None) -> Iterator[Tunnel]:
     place = urlsplit(said)
     if not place.hostname or not place.port:
         raise Refused(
-            f"the map of {cluster.name} tells of no page of its scheduler's own",
-            hint=f"jido tunnel RUN PORT leads to a run's; jido probe {cluster.name} maps it anew",
+            tr("the map of {name} tells of no page of its scheduler's own", name=cluster.name),
+            hint=tr("jido tunnel RUN PORT leads to a run's; jido probe {name} maps it anew", name=cluster.name),
         )
     with Tunnel(cluster, place.hostname, place.port, local or 0) as opened:
         yield opened

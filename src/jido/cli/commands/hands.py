@@ -70,12 +70,20 @@ def tunnel(selector: str | None, port: int | None, on: str | None, local: int | 
     if on is not None and selector is None:
         cluster = Cluster(on)
         with hands.page(cluster, local) as opened:
-            draw.say(f"127.0.0.1:{opened.local} leads to {opened.host}:{opened.port} of {on}; Ctrl-C closes it")
+            draw.say(
+                tr(
+                    "127.0.0.1:{here} leads to {host}:{port} of {name}; Ctrl-C closes it",
+                    here=opened.local,
+                    host=opened.host,
+                    port=opened.port,
+                    name=on,
+                )
+            )
             draw.out(f"http://127.0.0.1:{opened.local}/")
             return _keep(opened, None)
     if selector is None or port is None or on is not None:
         raise InputError(
-            "a tunnel leads to a port of a run", hint="jido tunnel RUN PORT, or jido tunnel --on CLUSTER"
+            tr("a tunnel leads to a port of a run"), hint=tr("jido tunnel RUN PORT, or jido tunnel --on CLUSTER")
         )
     [run] = api.refresh([api.ledger().find(selector)]).runs
     with hands.tunnel(run, port, local) as opened:

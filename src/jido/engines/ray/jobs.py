@@ -21,6 +21,7 @@ from jido.model import http
 from jido.model.command import Ask, Reply
 from jido.model.http import HttpReply, HttpRequest, quoted
 from jido.model.job import JobSpec, Resources, Sighting, Submission
+from jido.words import tr
 
 # The job's id and its CPUs, as its script learns them.
 ID, GIVEN = "JIDO_RAY_JOB", "JIDO_RAY_CPUS"
@@ -40,7 +41,7 @@ def submit(spec: JobSpec, place: Placement) -> Ask[Submission]:
         InputError: Something cannot be said to Ray.
     """
     if place.after:
-        raise InputError("Ray cannot be told to wait for a job", hint="jido waits for it: see `jido ps`")
+        raise InputError(tr("Ray cannot be told to wait for a job"), hint=tr("jido waits for it: see `jido ps`"))
     body = json.dumps(request(spec, place))
     command = http.command(DASHBOARD, [HttpRequest("POST", JOBS, body, _JSON, timeout=60.0)])
     return Ask(command, lambda reply: _submitted(reply, place.token))
@@ -52,7 +53,10 @@ def request(spec: JobSpec, place: Placement) -> dict[str, Any]:
     check(want)
     for what, said in (("folder", place.folder), ("script", place.script)):
         if "\0" in said or any("\ud800" <= char <= "\udfff" for char in said):
-            raise InputError(f"the {what} {said!r} cannot be written in JSON", hint="rename it, in UTF-8")
+            raise InputError(
+                tr("the {what} {said!r} cannot be written in JSON", what=what, said=said),
+                hint=tr("rename it, in UTF-8"),
+            )
     cpus, memory = cpus_of(want), memory_of(want)
     # Always some: a job that asks for nothing runs on the head itself.
     asked: dict[str, Any] = {"entrypoint_num_cpus": cpus}
@@ -162,7 +166,9 @@ def cancel(ids: Sequence[str]) -> Ask[None]:
     """See `Engine.cancel`."""
     for id_ in ids:
         if not _ID.fullmatch(id_):
-            raise InputError(f"{id_!r} is not a submission id of Ray's", hint="`jido ps` lists your jobs")
+            raise InputError(
+                tr("{job!r} is not a submission id of Ray's", job=id_), hint=tr("`jido ps` lists your jobs")
+            )
 
     def read(replies: Sequence[HttpReply], reply: Reply) -> None:
         for one in replies:

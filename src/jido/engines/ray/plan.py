@@ -11,6 +11,7 @@ from jido.model.batch import Objection
 from jido.model.job import JobSpec, Resources
 from jido.model.map import Map, NodeGroup
 from jido.model.units import human_size
+from jido.words import tr
 
 HOME = "ray/cluster"
 _RESOURCE = re.compile(r"[^\x00-\x20\x7f=\ud800-\udfff]{1,100}")
@@ -24,7 +25,7 @@ def plan(spec: JobSpec, map_: Map | None) -> tuple[JobSpec, tuple[str, ...]]:
     """
     against = objections(spec.resources, map_) if map_ else ()
     if against:
-        raise Refused(against[0].what, hint=against[0].next or "`jido show` tells what is there")
+        raise Refused(against[0].what, hint=against[0].next or tr("`jido show` tells what is there"))
     said = []
     if spec.resources.memory is not None:
         said.append("Ray only counts memory: it places the job where so much is left, and enforces nothing")
@@ -45,19 +46,25 @@ def check(want: Resources) -> None:
     )
     for value, what, hint in lacking:
         if value is not None:
-            raise InputError(f"Ray has no {what} ({value!r})", hint=hint)
+            raise InputError(tr("Ray has no {what} ({value!r})", what=what, value=value), hint=hint)
     if want.nodes != 1:
         raise InputError(
-            "the command of a Ray job runs on one node",
-            cause="its own tasks and actors use the others: ray.init() in it finds the cluster",
-            hint="leave --nodes out",
+            tr("the command of a Ray job runs on one node"),
+            cause=tr("its own tasks and actors use the others: ray.init() in it finds the cluster"),
+            hint=tr("leave --nodes out"),
         )
     for name, number in (("tasks", want.tasks), ("cpus", want.cpus), ("time", want.time)):
         if number is not None and number < 1:
-            raise InputError(f"{name} is {number}", hint=f"{name} is a whole number from 1")
+            raise InputError(
+                tr("{name} is {number}", name=name, number=number),
+                hint=tr("{name} is a whole number from 1", name=name),
+            )
     for what, word in (("custom resource", want.constraint), ("GPU model", want.gpu_model)):
         if word is not None and not _RESOURCE.fullmatch(word):
-            raise InputError(f"{word!r} is no {what} of Ray's", hint="`jido show` lists what the nodes have")
+            raise InputError(
+                tr("{word!r} is no {what} of Ray's", word=word, what=what),
+                hint=tr("`jido show` lists what the nodes have"),
+            )
 
 
 def extras(options: Sequence[str]) -> dict[str, float]:
@@ -74,9 +81,14 @@ def extras(options: Sequence[str]) -> dict[str, float]:
         except ValueError:
             count = math.nan
         if not _RESOURCE.fullmatch(name) or not 0 < count < 1e15:
-            raise InputError(f"{option!r} is no amount of a custom resource", hint="write it as NAME=AMOUNT: tpu=2")
+            raise InputError(
+                tr("{option!r} is no amount of a custom resource", option=option),
+                hint=tr("write it as NAME=AMOUNT: tpu=2"),
+            )
         if name in ("CPU", "GPU", "memory", "object_store_memory"):
-            raise InputError(f"{option!r} cannot be passed on to Ray", hint="use --cpus, --gpus or --memory")
+            raise InputError(
+                tr("{option!r} cannot be passed on to Ray", option=option), hint=tr("use --cpus, --gpus or --memory")
+            )
         found[name] = count
     return found
 

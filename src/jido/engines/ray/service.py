@@ -10,6 +10,7 @@ from jido.errors import SchedulerDown, SchedulerMissing
 from jido.model import http
 from jido.model.command import Ask, Reply
 from jido.model.http import HttpReply, HttpRequest, Service
+from jido.words import tr
 
 T = TypeVar("T")
 PORT = 8265
@@ -53,8 +54,8 @@ def ask(requests: Sequence[HttpRequest], read: Callable[[Sequence[HttpReply], Re
 def missing(reply: Reply) -> SchedulerMissing:
     """The error for a machine that cannot ask."""
     return SchedulerMissing(
-        f"{reply.host} has no python3, with which jido asks Ray's dashboard from there",
-        hint="install python3 there, or add a cluster whose login node has it",
+        tr("{host} has no python3, with which jido asks Ray's dashboard from there", host=reply.host),
+        hint=tr("install python3 there, or add a cluster whose login node has it"),
     )
 
 
@@ -62,9 +63,11 @@ def unreached(reply: Reply, said: http.Replies) -> SchedulerDown:
     """The error for a dashboard that was certainly not reached."""
     why = next((one.error for one in said.replies if one.error), "no connection")
     return SchedulerDown(
-        f"Ray's dashboard was not reached from {reply.host}" + (f" at {said.address}" if said.address else ""),
+        tr("Ray's dashboard was not reached from {host} at {address}", host=reply.host, address=said.address or "?"),
         cause=why[:300],
-        hint="is the head up? if it is elsewhere, set RAY_ADDRESS=http://HOST:8265 in the login environment there",
+        hint=tr(
+            "is the head up? if it is elsewhere, set RAY_ADDRESS=http://HOST:8265 in the login environment there"
+        ),
         transient=True,
     )
 
@@ -73,9 +76,11 @@ def down(reply: Reply, doing: str, said: str = "") -> SchedulerDown:
     """The error for a dashboard that did not answer, or not whole."""
     why = said or reply.complaint[-300:] or f"the answer broke off (code {reply.code})"
     return SchedulerDown(
-        f"Ray on {reply.host} did not answer while {doing}",
-        cause="no answer in time" if reply.code is None else why,
-        hint="wait a minute and repeat; `curl $RAY_ADDRESS/api/version` there shows when the dashboard answers again",
+        tr("Ray on {host} did not answer while {doing}", host=reply.host, doing=doing),
+        cause=tr("no answer in time") if reply.code is None else why,
+        hint=tr(
+            "wait a minute and repeat; `curl $RAY_ADDRESS/api/version` there shows when the dashboard answers again"
+        ),
         transient=True,
     )
 

@@ -14,18 +14,19 @@ from jido.model.command import Ask, Reply
 from jido.model.http import HttpReply, HttpRequest, quoted
 from jido.model.job import State
 from jido.model.why import Place, Request, Waiting
+from jido.words import tr
 
 
 def why(id_: str) -> Ask[Waiting]:
     """See `Engine.why`."""
     if not id_ or len(id_) > 200:
-        raise InputError(f"{id_!r} is not a submission id of Ray's", hint="`jido ps` lists your jobs")
+        raise InputError(tr("{job!r} is not a submission id of Ray's", job=id_), hint=tr("`jido ps` lists your jobs"))
     asked = [HttpRequest("GET", path) for path in (f"{JOBS}{quoted(id_)}", NODES, "/api/cluster_status")]
 
     def read(replies: Sequence[HttpReply], reply: Reply) -> Waiting:
         job, nodes, status = replies
         if job.status == 404:
-            raise NotFound(f"Ray knows no job {id_}", hint="`jido ps` lists your jobs")
+            raise NotFound(tr("Ray knows no job {job}", job=id_), hint=tr("`jido ps` lists your jobs"))
         try:
             row = json.loads(job.body) if job.ok else None
         except (ValueError, RecursionError):

@@ -16,6 +16,7 @@ from jido.errors import TwinError
 from jido.twins.ground import CONTROL, Daemon, Ground, Mount, NodeState, Parts
 from jido.twins.spec import Node, TwinSpec
 from jido.twins.views import PATH
+from jido.words import tr
 
 _PYTHON, _PACKAGES = "/run/ray/python", "/run/ray/packages"
 # Bytes for shared objects on each node; Ray takes no less than 75 MiB.
@@ -134,14 +135,14 @@ class Ray:
         """
         if plain:
             raise TwinError(
-                "a twin of a Ray cluster needs namespaces",
-                cause="its nodes would share one /tmp/ray, and be one machine to Ray",
-                hint="leave --plain out; root has them, and who is allowed unprivileged user namespaces",
+                tr("a twin of a Ray cluster needs namespaces"),
+                cause=tr("its nodes would share one /tmp/ray, and be one machine to Ray"),
+                hint=tr("leave --plain out; root has them, and who is allowed unprivileged user namespaces"),
             )
         if find_spec("ray") is None:
             raise TwinError(
-                "a twin of a Ray cluster needs Ray",
-                cause="the Python that jido runs in has no package ray",
+                tr("a twin of a Ray cluster needs Ray"),
+                cause=tr("the Python that jido runs in has no package ray"),
                 hint="pip install 'jido[ray]'",
             )
         return spec, ()
