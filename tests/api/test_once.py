@@ -68,6 +68,15 @@ def test_what_was_refused_never_ran_so_its_word_is_free(local: Connection) -> No
     assert local.submit(COUNT, once=WORD).wait(30).state is State.DONE
 
 
+@pytest.mark.parametrize("word", ["", WORD])
+def test_code_that_somebody_changed_there_is_brought_anew_and_leaves_one_run(local: Connection, word: str) -> None:
+    first = local.submit(COUNT).wait(30)
+    Path(first.run.root, ".jido/code.tree").write_text("what another computer pushed")
+    second = local.submit(COUNT, once=word).wait(30)
+    assert (second.state, times(first.run.root)) == (State.DONE, 2)
+    assert [run.state for run in jobs.ledger().recent(9)] == [State.DONE, State.DONE]
+
+
 def test_the_command_line_says_which_run_it_is(local: Connection) -> None:
     argv = [sys.executable, "-m", "jido", "submit", "--on", "local", "--once", WORD, "--", *COUNT]
     first, again = (subprocess.run(argv, capture_output=True, text=True, timeout=60) for _ in range(2))

@@ -155,10 +155,10 @@ def test_what_cannot_fit_is_refused_and_remembered_as_refused(site: Site) -> Non
 
 
 def test_a_run_that_cannot_be_placed_is_not_submitted(site: Site) -> None:
-    drafted = site.draft("true", prepare=[Command(("sh", "-c", "echo no room here >&2; exit 75"))])
+    drafted = site.draft("true", prepare=[Command(("sh", "-c", "echo no room here >&2; exit 74"))])
     with pytest.raises(CommandFailed) as failure:
         site.hand_over(drafted)
-    assert (failure.value.code, failure.value.cause) == (75, "no room here")
+    assert (failure.value.code, failure.value.cause) == (74, "no room here")
     assert site.ledger.recent(1)[0].state is State.REFUSED
     assert ask(site.transport, site.engine.find([drafted.token])) == {}
 

@@ -13,7 +13,7 @@ from jido.api.cluster import Cluster
 from jido.config import clusters, places
 from jido.errors import CommandFailed, InputError, JidoError, NotFound
 from jido.jobs.ledger import CANCEL, Ledger
-from jido.jobs.runs import Run
+from jido.jobs.runs import STALE, Run
 from jido.jobs.status import look
 from jido.model.command import Command, Reply
 from jido.model.workspace import Workspace
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from jido.model.sweep import Assignment
 
 Say = Callable[[str], None]
-
-# transfer.snapshot's exit code when code/ on the cluster is not what was pushed last.
-STALE = 75
 
 # Node-local disks that sites of the field have; the job looks which of them is there and writable.
 _LOCAL_PLACES = (

@@ -14,7 +14,7 @@ from jido.api.cluster import Cluster
 from jido.config.project import Project
 from jido.errors import CommandFailed, JidoError
 from jido.jobs.ledger import Ledger
-from jido.jobs.runs import Run
+from jido.jobs.runs import STALE, Run
 from jido.model.job import JobSpec
 from jido.model.sweep import Assignment
 from jido.transports.base import ask
@@ -73,7 +73,7 @@ def submit_all(
         # Made at first use: not by several threads at once.
         _ = cluster.transport, cluster.engine
         for at, outcome in _side_by_side(cluster, project, {at: wants[at] for at in left}, pushed.tree):
-            stale = isinstance(outcome, CommandFailed) and outcome.code == jobs.STALE and at not in found
+            stale = isinstance(outcome, CommandFailed) and outcome.code == STALE and at not in found
             found[at] = outcome
             if not stale:
                 left.remove(at)

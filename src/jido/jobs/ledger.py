@@ -326,12 +326,7 @@ class Ledger:
 
     def tags(self, numbers: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """The tags of runs, by number, sorted; runs without any are left out."""
-        found: dict[int, tuple[str, ...]] = {}
-        for number in numbers:
-            rows = self._db.execute("SELECT tag FROM tags WHERE run = ? ORDER BY tag", (number,)).fetchall()
-            if rows:
-                found[number] = tuple(row[0] for row in rows)
-        return found
+        return rows_.tags(self._db, numbers)
 
     def announce(self, number: int) -> bool:
         """Whether a run's end is to be announced now: true once for each run, whoever asks."""
@@ -342,6 +337,11 @@ class Ledger:
         """The run that bears a token, if one does."""
         row = self._db.execute("SELECT number FROM runs WHERE token = ?", (token,)).fetchone()
         return self.get(row[0]) if row else None
+
+    def withdraw(self, number: int) -> None:
+        """Forget a run that never left this machine as it was and is submitted anew, with the same token."""
+        with self._change() as db:
+            rows_.remove(db, number)
 
     def tokens(self) -> set[str]:
         """The tokens of all runs."""

@@ -53,3 +53,20 @@ def differs(run: Run, seen: Sighting, settle: bool) -> bool:
         or (settle and seen.state.ended)
         or (bool(seen.started) and run.started != seen.started)
     )
+
+
+def tags(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """See `Ledger.tags`."""
+    found: dict[int, tuple[str, ...]] = {}
+    for number in numbers:
+        rows = db.execute("SELECT tag FROM tags WHERE run = ? ORDER BY tag", (number,)).fetchall()
+        if rows:
+            found[number] = tuple(row[0] for row in rows)
+    return found
+
+
+def remove(db: sqlite3.Connection, number: int) -> None:
+    """Take a run out, with all that is written of it; its number is not given again."""
+    for table in ("events", "tags", "announced", "tasks", "journals"):
+        db.execute(f"DELETE FROM {table} WHERE run = ?", (number,))  # noqa: S608 - names from above
+    db.execute("DELETE FROM runs WHERE number = ?", (number,))

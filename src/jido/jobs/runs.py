@@ -6,6 +6,10 @@ import msgspec
 
 from jido.model.job import JobSpec, State
 
+# What a submission's exec ends with where code/ on the cluster is not what was pushed last, see `transfer.snapshot`:
+# nothing was submitted.
+STALE = 75
+
 
 class Run(msgspec.Struct, frozen=True):
     """One submission by jido.

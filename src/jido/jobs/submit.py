@@ -21,7 +21,7 @@ from jido.errors import (
 from jido.jobs import chains, elsewhere, environments, handover, script, settlement, sweeping, waiting
 from jido.jobs.in_hand import in_hand
 from jido.jobs.ledger import Ledger
-from jido.jobs.runs import Run
+from jido.jobs.runs import STALE, Run
 from jido.model.command import Command
 from jido.model.job import JobSpec, Sighting, State
 from jido.model.sweep import Assignment
@@ -185,6 +185,10 @@ def _submit(transport: Transport, engine: Engine, ledger: Ledger, draft: Draft, 
         ledger.note(run.number, "the connection was lost in the middle of the submission", transport.host)
         return _resolve(transport, engine, ledger, run, error.what)
     except (SchedulerDown, CommandFailed, Refused) as error:
+        if isinstance(error, CommandFailed) and error.code == STALE:
+            # Whoever submits brings the code there and does so anew.
+            ledger.withdraw(run.number)
+            raise
         ledger.refused(run.number, error.cause or error.what, transport.host)
         raise
     except JidoError as error:
