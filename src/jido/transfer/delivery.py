@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -216,7 +215,6 @@ class Delivery:
         }
         while True:
             command = scripts.receive(self.root, self.role, incoming.token, known, packed=packed)
-            began = time.monotonic()
             try:
                 went = tarball.send(
                     self.transport,
@@ -240,7 +238,7 @@ class Delivery:
                 incoming.drop()
                 raise
             if not packed:
-                links.saw(self.transport.host, went.passed, time.monotonic() - began)
+                links.saw(self.transport.host, went.passed, went.blocked)
             if not went.packed:
                 if went.reply.stdout != scripts.DONE:
                     raise self.overtaken()

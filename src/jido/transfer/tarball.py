@@ -39,12 +39,14 @@ class Sent(msgspec.Struct, frozen=True):
         entries: What was sent, each with the hash of its content where it was asked for.
         packed: Whether the rest is to be sent compressed.
         passed: Bytes that went, before they were compressed.
+        blocked: Seconds that the way took for them.
     """
 
     reply: Reply
     entries: tuple[Entry, ...]
     packed: bool = False
     passed: int = 0
+    blocked: float = 0.0
 
 
 def send(
@@ -110,7 +112,7 @@ def send(
     finally:
         live.stop()
     reply = Reply(command, transport.host, code, heard.get("out", b""), heard.get("err", b""))
-    return Sent(reply, tuple(writer.sent), slow, sink.passed)
+    return Sent(reply, tuple(writer.sent), slow, sink.passed, sink.blocked)
 
 
 class _Sink:
@@ -120,6 +122,8 @@ class _Sink:
         self.stdin = stdin
         self.held: list[bytes] = []
         self.size = self.passed = 0
+        # Seconds that writing took: what reading from a slow disk takes says nothing of the way.
+        self.blocked = 0.0
         self.packer = zlib.compressobj(1, wbits=31) if packed else None
 
     def write(self, data: bytes) -> None:
@@ -134,9 +138,11 @@ class _Sink:
         self.held, self.size = [], 0
         if self.packer:
             data = self.packer.compress(data) + (self.packer.flush() if last else b"")
+        began = time.monotonic()
         self.stdin.write(data)
         if last:
             self.stdin.flush()
+        self.blocked += time.monotonic() - began
 
     def end(self) -> None:
         """Close the archive: two empty blocks, filled up to a whole record."""
@@ -169,10 +175,10 @@ class _Writer:
         for number, entry in enumerate(entries):
             self.sent.append(self.link(entry) if entry.target is not None else self.file(entry))
             self.progress(self.done, self.total, number + 1)
-            if not looked and not self.sink.packer and (passed := time.monotonic() - began) > _LOOK_AFTER:
+            if not looked and not self.sink.packer and time.monotonic() - began > _LOOK_AFTER:
                 looked = True
                 rest = entries[number + 1 :]
-                if self.sink.passed / passed < SLOW and shrinks(self.base, rest):
+                if self.sink.passed < SLOW * self.sink.blocked and shrinks(self.base, rest):
                     self.sink.end()
                     return True
         for name, text in seal(self.sent).items():
