@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jido.cli import draw
+from jido.cli.spoken import language_option
 from jido.words import tr
 
 
@@ -15,7 +16,7 @@ from jido.words import tr
 @click.option("--facts", is_flag=True, help="Print every fact with the command that said so.")
 @click.option("--html", metavar="FILE", help="Write a picture of the cluster as one page that needs no network.")
 @click.option("--svg", metavar="FILE", help="Write the picture as one drawing, to print or to put into a text.")
-@click.option("--lang", default="", metavar="ko|en", help="The picture's language; else JIDO_LANG, else the locale.")
+@language_option
 def show(
     name: str | None, as_json: bool, as_yaml: bool, facts: bool, html: str | None, svg: str | None, lang: str
 ) -> None:
