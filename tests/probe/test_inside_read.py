@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +147,27 @@ def test_arbitrary_findings_make_a_map(findings: dict[str, Finding]) -> None:
 @settings(max_examples=100, deadline=None)
 def test_an_arbitrary_answer_is_read(answer: bytes) -> None:
     assert set(PROGRAM.findings(answer)) == set(LOOKS)
+
+
+@pytest.mark.parametrize(
+    ("line", "driver"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024", "535.183.01"),
+        (
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (b@U22-1.2 ) x",
+            "580.159.04",
+        ),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  550.54.15  Release Build  (b@U22)", "550.54.15"),
+    ],
+)
+def test_the_drivers_version_is_read_from_the_open_kernel_module_too(line: str, driver: str, tmp_path: Path) -> None:
+    card = tmp_path / "gpus/0000:17:00.0"
+    card.mkdir(parents=True)
+    (card / "information").write_text("Model: \t\t NVIDIA RTX A6000\nIRQ:   \t\t 99\n")
+    (tmp_path / "version").write_text(f"{line}\nGCC version:  gcc version 12.3.0 (Ubuntu 12.3.0-1ubuntu1~22.04)\n")
+    script = next(part.script for part in PROGRAM.parts if part.name == "driver")
+    # The look itself, where there is no tool of the driver, over a tree like the kernel's.
+    script = script.replace("/proc/driver/nvidia", str(tmp_path)).replace("nvidia-smi", "there-is-no-nvidia-smi")
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=False)
+    gpus = looked({"driver": said(done.stdout.decode(), done.returncode)}).seen.gpus
+    assert [(one.model, one.driver) for one in gpus.value or ()] == [("NVIDIA RTX A6000", driver)]

@@ -39,7 +39,7 @@ for f in /proc/driver/nvidia/gpus/*/information; do
   [ -r "$f" ] && sed -n 's/^Model:[[:space:]]*/proc|/p' "$f"
 done
 f=/proc/driver/nvidia/version
-[ -r "$f" ] && sed -n 's/^NVRM.*Module *\\([0-9][0-9.]*\\).*/driver|\\1/p' "$f"
+[ -r "$f" ] && sed -n 's/^NVRM.* Module  *\\(for [^ ]*  *\\)*\\([0-9][0-9.]*\\).*/driver|\\2/p' "$f"
 exit "$n"
 """
 
