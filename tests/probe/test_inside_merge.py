@@ -186,6 +186,89 @@ def test_a_speed_is_kept_by_node_until_it_is_measured_again() -> None:
     assert {speed.node: speed.write for speed in speeds} == {"g1": 3.0, "g2": 2.0}
 
 
+# --- a later, weaker look -------------------------------------------------------------------------------------------
+
+
+def dated(node: str, at: float, rows: dict[str, tuple[str, int]], peers: Any) -> Inside:
+    seen = look(node, rows, peers)
+    return msgspec.structs.replace(
+        seen, looks={name: msgspec.structs.replace(one, at=at) for name, one in seen.looks.items()}
+    )
+
+
+LOCAL = {"/data": ("same", 10), "/tmp": ("other", 7), "/local": ("unsaid", 7)}
+BEFORE = merged(DATA, [dated(node, 100.0, LOCAL, {"/local": ((), NODES)}) for node in NODES])
+
+
+@pytest.mark.parametrize("nodes", [("c1",), ("g1",), ("c1", "g1"), NODES])
+def test_a_look_that_settles_nothing_takes_no_proof_away(nodes: tuple[str, ...]) -> None:
+    weak = {"/data": ("unsaid", 10), "/tmp": ("other", 7), "/local": ("unsaid", 7)}
+    after = merged(BEFORE, [dated(node, 200.0, weak, {}) for node in nodes])
+    assert where(after) == where(BEFORE)
+    assert changes(BEFORE, after) == []
+    # With its age: by the look that proved it, also when that node's looks are younger now.
+    assert {after.looks[row.shared.by].at for row in after.storage.volumes if row.path != "/tmp"} == {100.0}
+    again = merged(after, [dated(node, 300.0, weak, {}) for node in nodes])
+    assert where(again) == where(BEFORE)
+    assert {again.looks[row.shared.by].at for row in again.storage.volumes if row.path != "/tmp"} == {100.0}
+    assert map_from_json(to_json(again)) == again
+    assert where(carried(DATA, again)) == where(BEFORE)
+
+
+def test_a_later_proof_replaces_the_earlier_one() -> None:
+    weak = merged(BEFORE, [dated(node, 200.0, {"/local": ("unsaid", 7)}, {}) for node in NODES])
+    after = merged(weak, [dated(node, 300.0, LOCAL, {"/local": ((), NODES)}) for node in NODES])
+    assert {after.looks[row.shared.by].at for row in after.storage.volumes} == {300.0}
+    assert not [name for name in after.looks if "earlier" in name]
+
+
+def test_files_that_nodes_were_proved_to_share_stay_shared() -> None:
+    peers = {"g1": {"/local": (("g2",), ())}, "g2": {"/local": (("g1",), ())}}
+    proved = merged(DATA, [dated(node, 100.0, {"/local": ("unsaid", 7)}, peers[node]) for node in ("g1", "g2")])
+    assert ("/local", "g[1-2]", True) in where(proved)
+    after = merged(proved, [dated("g1", 200.0, {"/local": ("unsaid", 7)}, {})])
+    assert ("/local", "g[1-2]", True) in where(after)
+    gone = merged(proved, [dated("g1", 200.0, {}, {})])
+    assert [row for row in where(gone) if row[0] == "/local"] == [("/local", "g2", None)]
+
+
+def test_the_proof_is_of_that_volume_and_goes_with_it() -> None:
+    other = dated("g1", 200.0, {"/local": ("unsaid", 7)}, {})
+    row = msgspec.structs.replace(other.volumes[0], source=known("nas9:/z", "g1:df"))
+    after = merged(BEFORE, [msgspec.structs.replace(other, volumes=(row,))])
+    assert row_of(after, "/local", "g1").shared.state == "unknown"
+    assert row_of(after, "/local", "c1,g2").shared.value is False
+
+
+@pytest.mark.parametrize("node", ["g1", "c1"])
+def test_that_each_kind_was_asked_is_not_forgotten_when_one_is_asked_again(node: str) -> None:
+    none = {"/data": ("none", 0)}
+    both = merged(DATA, [look("g1", none, {}), look("c1", none, {})])
+    assert row_of(both, "/data", "login").shared.value is False
+    assert row_of(merged(both, [look(node, none, {})]), "/data", "login").shared.value is False
+
+
+# --- what proves it -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["nas1:/x", "/dev/sdb1"])
+def test_where_nothing_is_mine_what_would_prove_it_is_a_folder_of_mine(source: str) -> None:
+    sets = login(volume("/sets", mine=False, source=source))
+    there = look("g1", {"/sets": ("unsaid", 10)}, {})
+    row = msgspec.structs.replace(there.volumes[0], mine=absent("g1:df"))
+    for base in (sets, login()):
+        found = merged(base, [msgspec.structs.replace(there, volumes=(row,))])
+        shared = next(one for one in found.storage.volumes if one.on_nodes).shared
+        assert "no folder of yours is on it" in shared.why
+        assert shared.settle == "needs a folder of yours there, then jido probe site --compute"
+    assert found.looks[shared.by].on == "g1"
+
+
+def test_a_token_that_was_left_and_of_which_nobody_told_is_not_said_to_be_missing() -> None:
+    found = merged(DATA, [look("g1", {"/data": ("unsaid", 10)}, {})])
+    assert row_of(found, "/data", "g1").shared.why == "g1 did not tell of the token in it"
+
+
 # --- a later probe of the login node alone --------------------------------------------------------------------------
 
 INSIDE = merged(

@@ -9,6 +9,8 @@
 6. Rows of nodes that differ in nothing are one row. The facts' provenance is then the first node's.
 7. A probe of the login node alone keeps all of this, with its age, of the nodes that the scheduler still has; unless
    the volume is certainly another one now (kind, source or folder).
+8. A look that settles nothing (no token, no other node beside it) takes no proof away: that stays, with the look
+   that brought it (``g1:earlier/peers``), unless the volume is certainly another one now.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ from typing import Any
 
 import msgspec
 
-from jido.errors import InputError
 from jido.model.facts import Fact, known, unknown
 from jido.model.map import Bytes, Gpu, Instance, Map, NodeGroup, Volume
 from jido.model.nodeset import expand, fold
 from jido.model.seen import NodeSeen
+from jido.probe.inside.proofs import Proofs
 from jido.probe.inside.read import Inside
+from jido.probe.inside.rows import conflict, grouped, names, node_of
 
-_IDENTITY = ("fs", "source", "mine")
+_NO_FOLDER = "no token could be left: no folder of yours is on it"
 
 
 def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ()) -> Map:
@@ -38,6 +41,7 @@ def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ())
     """
     by_node = {look.node: look for look in looks}
     fresh = {node: by_node[node] for node in _ordered(by_node)}
+    proofs = Proofs(map_, fresh)
     map_ = _restricted(map_, lambda node: node not in fresh)
     looked = {row.node for row in map_.instance.seen if row.was_seen} | set(fresh)
     login = {row.path: row for row in map_.storage.volumes if row.on_login}
@@ -46,28 +50,31 @@ def merged(map_: Map, looks: Sequence[Inside], waiting: Sequence[NodeSeen] = ())
         for row in look.volumes:
             above = login.get(row.path)
             if above is not None and _is_same(above, row, look):
-                login[row.path] = _joined(above, look)
+                login[row.path] = _joined(map_, above, look)
+            elif above is not None and (proof := proofs.of_login(above, row, look)):
+                login[row.path] = _joined(map_, above, look, proof)
             else:
                 rows.append(_own(map_, above, row, look, looked))
         for path, said in look.sharing.items():
             # Its token was there although `df` did not answer.
             if said.login == "same" and path in login and path not in {row.path for row in look.volumes}:
-                login[path] = _joined(login[path], look)
+                login[path] = _joined(map_, login[path], look)
+    kept = proofs.among_nodes(grouped(rows))
     before = {row.node: row for row in map_.instance.seen}
     seen = before | {row.node: row for row in waiting if not (row.node in before and before[row.node].was_seen)}
-    own = {(row.path, name) for row in rows for name in _names(row.on_nodes)}
+    own = {(row.path, name) for row in rows for name in names(row.on_nodes)}
     seen |= {node: _only_own(look.seen, own) for node, look in fresh.items()}
     used = map_.looks | {name: one for look in fresh.values() for name, one in look.looks.items()}
-    asked = {path: _asked(row, before, fresh) for path, row in login.items()}
-    whole = _replaced(map_, tuple(seen[node] for node in _ordered(seen)), (*login.values(), *_grouped(rows)), used)
-    return _remembered(_denied(whole, asked))
+    asked = {path: _asked(row, proofs.by_of_login(row), before, fresh) for path, row in login.items()}
+    whole = _replaced(map_, tuple(seen[node] for node in _ordered(seen)), (*login.values(), *kept), used)
+    return _remembered(proofs.with_looks(_denied(whole, asked)))
 
 
 def carried(new: Map, old: Map | None) -> Map:
     """A new map of the login node with what an older one knows from inside the compute nodes."""
     if old is None or not (old.instance.seen or any(row.on_nodes for row in old.storage.volumes)):
         return new
-    there = {name for group in new.instance.nodes for name in _names(group.names)}
+    there = {name for group in new.instance.nodes for name in names(group.names)}
     old = _restricted(old, lambda node: not there or node in there)
     nodes = {row.node for row in old.instance.seen}
     login = {row.path: row for row in new.storage.volumes}
@@ -76,8 +83,8 @@ def carried(new: Map, old: Map | None) -> Map:
         now = login.get(row.path)
         if not row.on_login:
             rows.append(row)
-        elif now is not None and not _conflict(now, row):
-            told = _node_of(row.shared.by) in nodes
+        elif now is not None and not conflict(now, row):
+            told = node_of(row.shared.by) in nodes
             login[row.path] = msgspec.structs.replace(
                 now, seen_from=row.seen_from, shared=row.shared if told else now.shared, speed=row.speed
             )
@@ -85,7 +92,7 @@ def carried(new: Map, old: Map | None) -> Map:
             why = f"{'gone from' if now is None else 'another one on'} the login node since {row.on_nodes} saw it"
             shared: Fact[bool] = unknown(why, settle=_settle(new))
             rows.append(msgspec.structs.replace(row, seen_from=row.on_nodes, shared=shared))
-    looks = new.looks | {name: look for name, look in old.looks.items() if _node_of(name) in nodes}
+    looks = new.looks | {name: look for name, look in old.looks.items() if node_of(name) in nodes}
     return _remembered(_replaced(new, old.instance.seen, (*login.values(), *rows), looks))
 
 
@@ -99,12 +106,18 @@ def _is_same(above: Volume, row: Volume, look: Inside) -> bool:
     return remote and source == row.source.value and above.fs.value == row.fs.value and not above.mine.is_known
 
 
-def _joined(above: Volume, look: Inside) -> Volume:
+def _joined(map_: Map, above: Volume, look: Inside, proof: Fact[bool] | None = None) -> Volume:
+    """The login node's volume, seen from one node more; `proof` is an earlier one, where this look brought none."""
     said = look.sharing.get(above.path)
     shared = above.shared
     if said is not None and said.login == "same" and above.shared.value is not True:
         shared = known(True, f"{look.node}:tokens")
-    nodes = fold({*_names(above.on_nodes), look.node})
+    elif above.shared.value is None and proof is not None:
+        shared = proof
+    elif above.shared.value is None:
+        why = f"likely, by its source; {_NO_FOLDER}"
+        shared = unknown(why, settle=_needs_folder(map_), by=f"{look.node}:tokens")
+    nodes = fold({*names(above.on_nodes), look.node})
     return msgspec.structs.replace(above, seen_from=f"login,{nodes}", shared=shared, speed=_speeds(above, look))
 
 
@@ -123,9 +136,12 @@ def _own(map_: Map, above: Volume | None, row: Volume, look: Inside, looked: Con
             settle=_settle(map_),
             by=f"{look.node}:tokens",
         )
+    elif above is not None and above.mine.is_known:
+        shared = unknown(
+            f"{look.node} did not tell of the token in it", settle=_settle(map_), by=f"{look.node}:tokens"
+        )
     elif above is not None:
-        why = "no token could be left: no folder of yours is on it"
-        shared = unknown(why, settle="ask the administrators", by=f"{look.node}:tokens")
+        shared = unknown(_NO_FOLDER, settle=_needs_folder(map_), by=f"{look.node}:tokens")
     elif said is not None and (said.same or said.other):
         # Whose own look has not come back is no witness.
         same = [node for node in said.same if node in looked]
@@ -133,11 +149,11 @@ def _own(map_: Map, above: Volume | None, row: Volume, look: Inside, looked: Con
         if said.same and not same:
             why = f"{fold(said.same)} has the same files there, and its own look has not come back"
             shared = unknown(why, settle=_settle(map_), by=f"{look.node}:peers")
-    else:
-        why = (
-            "no two nodes have looked at it at the same time" if row.mine.is_known else "no folder of yours is on it"
-        )
+    elif row.mine.is_known:
+        why = "no two nodes have looked at it at the same time"
         shared = unknown(why, settle=f"{_settle(map_)} --all-nodes", by=f"{look.node}:peers")
+    else:
+        shared = unknown(_NO_FOLDER, settle=_needs_folder(map_), by=f"{look.node}:peers")
     # A token among compute nodes proves it of those that saw it, and of nobody else.
     nodes = fold({look.node, *same}) if shared.value is True else look.node
     return msgspec.structs.replace(row, seen_from=nodes, shared=shared, speed=_speeds(row, look))
@@ -157,49 +173,12 @@ def _speeds(row: Volume, look: Inside) -> tuple[Any, ...]:
     return (*others, speed) if speed is not None else others
 
 
-def _grouped(rows: Iterable[Volume]) -> list[Volume]:
-    groups: dict[Any, list[Volume]] = {}
-    shared: list[Volume] = []
-    for row in rows:
-        if row.shared.value is not True:
-            groups.setdefault((row.path, _bare(row)), []).append(row)
-            continue
-        # Whoever sees the same files as one of them sees them as all of them.
-        met = [one for one in shared if one.path == row.path and {*_names(one.on_nodes)} & {*_names(row.on_nodes)}]
-        shared = [one for one in shared if one not in met] + [_one_row([*met, row])]
-    # Who has proved it in one row has no other by that path.
-    proved = {(row.path, node) for row in shared for node in _names(row.on_nodes)}
-    rest = [_without(_one_row(alike), proved) for alike in groups.values()]
-    return [*shared, *(row for row in rest if row is not None)]
-
-
-def _without(row: Volume, proved: Container[tuple[str, str]]) -> Volume | None:
-    nodes = [node for node in _names(row.on_nodes) if (row.path, node) not in proved]
-    return msgspec.structs.replace(row, seen_from=fold(nodes)) if nodes else None
-
-
-def _one_row(alike: Sequence[Volume]) -> Volume:
-    nodes = fold({name for row in alike for name in _names(row.on_nodes)})
-    speed = tuple(dict.fromkeys(one for row in alike for one in row.speed))
-    return msgspec.structs.replace(alike[0], seen_from=nodes, speed=speed)
-
-
-def _bare(row: Volume) -> bytes:
-    """What a row says, without who said it."""
-    facts = {
-        name: (value.state, value.value, value.why)
-        for name in row.__struct_fields__
-        if isinstance(value := getattr(row, name), Fact)
-    }
-    return msgspec.json.encode((facts, row.note), enc_hook=int)
-
-
-def _asked(row: Volume, before: Mapping[str, NodeSeen], fresh: Mapping[str, Inside]) -> set[str]:
+def _asked(row: Volume, by: str, before: Mapping[str, NodeSeen], fresh: Mapping[str, Inside]) -> set[str]:
     """The nodes that were asked for a volume of the login node; one that came later nobody was asked for."""
     asked = {node for node, look in fresh.items() if row.path in look.asked or row.path in look.sharing}
     # What is known of it from inside was asked of all that were looked at by then.
-    if _node_of(row.shared.by):
-        asked |= {node for node, seen in before.items() if seen.was_seen}
+    if node_of(by):
+        asked |= {node for node, seen in before.items() if seen.was_seen and node not in fresh}
     return asked
 
 
@@ -226,7 +205,7 @@ def _unseen(map_: Map, row: Volume, others: Sequence[Volume], asked: set[str]) -
     open_ = [
         group.names
         for group in map_.instance.nodes
-        if group.role == "compute" and not any(name in asked for name in _names(group.names))
+        if group.role == "compute" and not any(name in asked for name in names(group.names))
     ]
     first = _ordered(asked)[0]
     if not open_:
@@ -247,7 +226,7 @@ def _with_memory(group: NodeGroup, seen: dict[str, NodeSeen]) -> NodeGroup:
     """GPUs of one model with the memory that a driver told of them."""
     if len(group.gpus) != 1:
         return group
-    for name in _names(group.names):
+    for name in names(group.names):
         devices = seen[name].gpus if name in seen else None
         sizes = {device.memory for device in devices.value or ()} if devices is not None else set()
         size = sizes.pop() if len(sizes) == 1 else None
@@ -265,20 +244,20 @@ def _restricted(map_: Map, keep: Callable[[str], bool]) -> Map:
         if row.on_nodes == "compute":
             rows.append(row)
             continue
-        nodes = [name for name in _names(row.on_nodes) if keep(name)]
+        nodes = [name for name in names(row.on_nodes) if keep(name)]
         row = _rebased(row, keep, nodes, map_.looks)
         if not row.on_login and not nodes:
             continue
         # Among compute nodes two are needed for files to be the same; with the login node one is.
         proved = row.shared.value is True and (len(nodes) > 1 or (row.on_login and bool(nodes)))
-        by = _node_of(row.shared.by)
+        by = node_of(row.shared.by)
         if (row.shared.value is True and row.on_nodes and not proved) or (by and not keep(by)):
             row = msgspec.structs.replace(row, shared=blank)
         where = [*(["login"] if row.on_login else []), *([fold(nodes)] if nodes else [])]
         speed = tuple(one for one in row.speed if keep(one.node))
         rows.append(msgspec.structs.replace(row, seen_from=",".join(where), speed=speed))
     seen = tuple(row for row in map_.instance.seen if keep(row.node))
-    looks = {name: look for name, look in map_.looks.items() if not (node := _node_of(name)) or keep(node)}
+    looks = {name: look for name, look in map_.looks.items() if not (node := node_of(name)) or keep(node)}
     return _replaced(map_, seen, rows, looks)
 
 
@@ -287,7 +266,7 @@ def _rebased(row: Volume, keep: Callable[[str], bool], nodes: Sequence[str], loo
 
     def rebased(by: str) -> str:
         node, _, look = by.partition(":")
-        if not _node_of(by) or keep(node):
+        if not node_of(by) or keep(node):
             return by
         return next((name for other in nodes if (name := f"{other}:{look}") in looks), by)
 
@@ -306,31 +285,14 @@ def _replaced(map_: Map, seen: Sequence[NodeSeen], volumes: Iterable[Volume], lo
     return msgspec.structs.replace(map_, instance=instance, storage=storage, looks=looks)
 
 
-def _conflict(now: Volume, before: Volume) -> bool:
-    """Whether a volume is certainly another one than before."""
-    for name in _IDENTITY:
-        a, b = getattr(now, name), getattr(before, name)
-        if "unknown" not in (a.state, b.state) and (a.state, a.value) != (b.state, b.value):
-            return True
-    return False
-
-
-def _node_of(look: str) -> str:
-    """The node in a look's name; empty where it was made on the login node."""
-    node, colon, _ = look.partition(":")
-    return node if colon else ""
-
-
-def _names(text: str) -> list[str]:
-    try:
-        return expand(text)
-    except InputError:
-        return [text]
-
-
 def _ordered(names: Iterable[str]) -> list[str]:
     return expand(fold(names))
 
 
 def _settle(map_: Map) -> str:
     return f"jido probe {map_.name} --compute"
+
+
+def _needs_folder(map_: Map) -> str:
+    """What would prove sharing of a volume on which nothing is mine to write."""
+    return f"needs a folder of yours there, then {_settle(map_)}"
