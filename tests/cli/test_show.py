@@ -49,7 +49,7 @@ VOLUMES = (
         mine=known("/data/u1", "df/data"),
         size=known(Bytes(91 * T), "df/data"),
         inodes=known(10**9, "df/data"),
-        shared=unknown("NFS from nas1: likely", "on a compute node: df -hT /data"),
+        shared=unknown("NFS from nas1: likely", "jido probe aurora --compute"),
     ),
     Volume(
         "/home",

@@ -46,7 +46,7 @@ def busy(name: str = "aurora") -> Map:
         Volume("/data", fs=known("nfs4", "x"), tier=known("work", "x"), size=known(Bytes(100 * T), "x"),
                shared=known(True, "x"), mine=known("/data/u1", "x"), quota=known(Quota(hard=Bytes(4 * T)), "x")),
         Volume("/home", fs=known("nfs4", "x"), tier=known("home", "x"), quota=absent("x"),
-               shared=unknown("likely", "on a compute node: df -hT /home")),
+               shared=unknown("likely", "jido probe site --compute")),
         Volume("/local_datasets", "compute", tier=known("local", "x"), size=known(Bytes(900 * G), "x")),
         Volume("/", tier=known("system", "x")),
     )  # fmt: skip

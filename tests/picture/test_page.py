@@ -76,7 +76,7 @@ def test_volumes_say_how_full_they_are_and_who_sees_them() -> None:
     assert [*shelves] == ["/home", "/data", "/local_datasets"]
     assert "75T of 100T used, 25T free 75%" in words(shelves["/data"])
     assert "your quota 1T of 4T" in words(shelves["/data"])
-    assert "compute nodes : not known on a compute node: df -hT /home" in words(shelves["/home"])
+    assert "compute nodes : not known jido probe site --compute" in words(shelves["/home"])
     assert "login node : no" in words(shelves["/local_datasets"])
     assert "jido probe aurora --compute" in words(shelves["/local_datasets"])
     assert "not drawn: 1" in words(root)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sites import KINDS, LUSTRE, said
+from sites import KINDS, LUSTRE, df, said
 from test_any_findings import FINDINGS, TEXTS
 
 from jido.model.bundle import MISSING, Finding
@@ -171,3 +171,12 @@ def test_the_drivers_version_is_read_from_the_open_kernel_module_too(line: str, 
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=False)
     gpus = looked({"driver": said(done.stdout.decode(), done.returncode)}).seen.gpus
     assert [(one.model, one.driver) for one in gpus.value or ()] == [("NVIDIA RTX A6000", driver)]
+
+
+def test_why_nothing_is_known_of_a_nodes_own_disk_is_said_as_it_is() -> None:
+    disk = said(df("/local_datasets", "ext4", 10**12, 10**11, 10**8, 10**7, "/local_datasets"))
+    [row] = looked({"df-mounts": disk}).volumes
+    assert row.path == "/local_datasets"
+    assert row.quota.why == "a look from inside does not ask for quotas"
+    assert {fact.why for fact in (row.backup, row.purge, row.largest)} == {"no command tells"}
+    assert {fact.settle for fact in (row.backup, row.purge, row.largest)} == {"ask the administrators"}

@@ -90,7 +90,7 @@ def test_a_mount_at_an_unusual_place_is_found_by_the_table() -> None:
 def test_sharing_is_never_concluded_from_the_kind() -> None:
     for row in mapped(LUSTRE).storage.volumes:
         assert row.shared.state == "unknown"
-        assert "compute node" in row.shared.settle
+        assert row.shared.settle == "jido probe site --compute"
 
 
 def test_free_space_lives_in_now_and_not_among_the_lasting_facts() -> None:
@@ -248,3 +248,9 @@ def test_a_session_that_no_login_began_has_no_shell_and_that_is_known() -> None:
     assert (host.shell.state, host.home.value, host.folder.value) == ("absent", "/root", "/")
     [host] = mapped({"home": said("broken")}).instance.login
     assert (host.shell.state, host.home.state) == ("unknown", "known")
+
+
+def test_what_would_prove_that_nodes_share_a_volume_is_a_command_that_can_be_typed() -> None:
+    shared = {row.path: row.shared for row in mapped(LUSTRE, name="새벽").storage.volumes}
+    assert {fact.settle for fact in shared.values() if fact.settle} == {"jido probe 새벽 --compute"}
+    assert shared["/lustre"].settle

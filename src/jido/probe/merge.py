@@ -47,7 +47,7 @@ def merge(
     answers = Answers(cleaned, {part.name: part.command for part in parts})
     login = host(answers, on)
     seen_environment = environment(answers)
-    seen = volumes(answers, kinds, login.home.value or "", seen_environment.variables.value or {}, at)
+    seen = volumes(answers, kinds, login.home.value or "", seen_environment.variables.value or {}, at, name)
     inventories = {engine.name: engine.inventory(cleaned, at) for engine in engines}
     if own is not None:
         inventories[told] = own

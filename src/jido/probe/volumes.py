@@ -39,9 +39,14 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def volumes(
-    answers: Answers, kinds: Sequence[type[StorageKind]], home: str, variables: Mapping[str, str], at: float = 0.0
+    answers: Answers,
+    kinds: Sequence[type[StorageKind]],
+    home: str,
+    variables: Mapping[str, str],
+    at: float = 0.0,
+    cluster: str = "",
 ) -> Seen:
-    """Every volume that was seen from the login node.
+    """Every volume that was seen from a node.
 
     Args:
         answers: Of the volume looks.
@@ -49,7 +54,9 @@ def volumes(
         home: My home folder; empty where it is not known.
         variables: The login environment's hints.
         at: When the looks were made, seconds since the epoch.
+        cluster: The cluster's name, for what a person could type next.
     """
+    settle = f"jido probe {cluster} --compute"
     table = mounts(answers.text("mounts"))
     found, missing = _asked(answers)
     home_path = _home_path(home, answers, found)
@@ -82,7 +89,7 @@ def volumes(
         told = _quota(_spot(path, record, mount, fs), kind, answers, at)
         if told.usage is not None:
             used[path] = told.usage
-        rows.append(_volume(path, record, mount, fs, kind, named, told.quota, is_home=path == home_path))
+        rows.append(_volume(path, record, mount, fs, kind, named, told.quota, settle, is_home=path == home_path))
     return Seen(Storage(tuple(rows), tuple(missing)), by_path, free, free_inodes, used)
 
 
@@ -166,6 +173,7 @@ def _volume(
     kind: type[StorageKind] | None,
     hints: dict[str, str],
     quota: Fact[Quota],
+    settle: str,
     *,
     is_home: bool,
 ) -> Volume:
@@ -181,7 +189,7 @@ def _volume(
         source=known(source, table_by) if source else unknown("not told", f"findmnt -T {path}", by),
         size=_size(space, by, path),
         inodes=_inodes(space, by, path),
-        shared=_shared(path, fs, source, kind),
+        shared=_shared(fs, source, kind, settle),
         mine=_mine(record.mine, space, path, by),
         quota=quota,
         backup=unknown("no command tells", _ASK),
@@ -234,13 +242,12 @@ def _quota(spot: Spot, kind: type[StorageKind] | None, answers: Answers, at: flo
     return kind.quota(spot, answers.findings, at)
 
 
-def _shared(path: str, fs: str, source: str, kind: type[StorageKind] | None) -> Fact[bool]:
+def _shared(fs: str, source: str, kind: type[StorageKind] | None, settle: str) -> Fact[bool]:
     """Never concluded from the kind: only a look from a compute node proves that it sees the same files.
 
     A network file system is evidence for it. A local disk is no evidence against it: in small clusters the login
     node serves its own disks to the others.
     """
-    settle = f"on a compute node: df -hT {path}"
     if not fs:
         return UNSEEN
     if kind is None:

@@ -88,10 +88,11 @@ def inside(
     answers = Answers(known_looks, {part.name: part.command for part in parts})
     machine = host(answers, node)
     around = environment(answers)
-    rows = volumes(answers, kinds, machine.home.value or "", around.variables.value or {}, at)
-    aside: Fact[Any] = unknown("only the login node was asked")
+    rows = volumes(answers, kinds, machine.home.value or "", around.variables.value or {}, at, cluster)
+    # Its own commands are not among the looks of a job.
+    quota: Fact[Any] = unknown("a look from inside does not ask for quotas")
     kept = tuple(
-        msgspec.structs.replace(row, quota=aside, backup=aside, purge=aside, largest=aside)
+        msgspec.structs.replace(row, quota=quota)
         for row in rows.storage.volumes
         if row.tier.value != "system" and row.path != "/"
     )
