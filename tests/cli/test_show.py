@@ -142,9 +142,23 @@ def test_a_volume_shows_its_numbers_and_what_it_is_for(shown: str) -> None:
     assert "/scratch, /local_datasets" in shown
 
 
+def test_nobody_is_told_to_keep_results_where_nothing_is_hers_to_write(jido: Jido) -> None:
+    sets = Volume("/sets", fs=known("nfs4", "df"), tier=known("datasets", "df"), mine=absent("df"))
+    clusters.put("site", Destination(host="h"))
+    maps.save("site", Map("site", storage=Storage((sets,))))
+    told = " ".join(jido("show", "site").out.split())
+    assert "Datasets that everybody reads." in told
+    assert "Good for" not in told
+    assert "results" not in told
+    assert "many small files read by many jobs" in told
+    own = msgspec.structs.replace(sets, seen_from="g1", mine=known("/sets/u1", "g1:df"))
+    maps.save("site", Map("site", storage=Storage((sets, own))))
+    assert "Good for code, results and checkpoints" in " ".join(jido("show", "site").out.split())
+
+
 def test_what_is_not_known_is_shown_with_what_would_settle_it(shown: str) -> None:
     told = " ".join(shown.partition("NOT KNOWN")[2].split())
-    assert "seen by compute nodes too (/data): NFS from nas1: likely settle: on a compute node: df -hT /data" in told
+    assert "seen by compute nodes too (/data): NFS from nas1: likely settle: jido probe aurora --compute" in told
     assert "size (/home): df did not answer settle: df -B1 /home" in told
     assert "qos: sacctmgr did not answer settle: sacctmgr show qos" in told
     assert "nvidia-smi" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from jido.errors import InputError, NotFound
@@ -155,6 +156,18 @@ def test_a_path_is_explained_by_the_innermost_volume() -> None:
         explain_path("/data/datasets/x", ariel(), Speech("en"), {})
     )
     assert "/datasets" not in words(explain_path("/database", ariel(), Speech("en"), {}))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_nobody_is_told_to_write_where_nothing_is_hers_to_write(lang: str) -> None:
+    data = Volume("/data", tier=known("work", "x"), mine=known("/data/u1", "x"))
+    theirs = msgspec.structs.replace(data, mine=absent("x"))
+    told = [
+        words(explain_path("/data/x", Map("a", storage=Storage((row,))), Speech(lang), {})) for row in (data, theirs)
+    ]
+    assert ["$JIDO_RESULTS" in text for text in told] == [True, False]
+    sets = words(explain_path("/data/datasets/x", ariel(), Speech(lang), {}))
+    assert Speech(lang).say("tier.datasets.good") in sets
 
 
 def test_home_is_the_home_over_there() -> None:

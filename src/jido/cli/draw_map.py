@@ -312,7 +312,8 @@ def _storage(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
     told: set[str] = set()
     for volume in volumes:
         if volume.path not in told:
-            yield from _purpose(volume, purposes.get(volume.path), label)
+            yours = any(one.mine.state != "absent" for one in volumes if one.path == volume.path)
+            yield from _purpose(volume, purposes.get(volume.path), label, yours=yours)
         told.add(volume.path)
     if missing := [path for path in map_.storage.missing if path in _USUAL and path not in told]:
         inside = any(row.was_seen for row in map_.instance.seen)
@@ -334,12 +335,15 @@ def _files(free: int | None, volume: Volume) -> str:
     return str(free) if free < 10_000 else f"{free / 1000:.0f}k" if free < 10_000_000 else f"{free / 1e6:.0f}M"
 
 
-def _purpose(volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None, label: int) -> Iterator[str]:
+def _purpose(
+    volume: Volume, purpose: tuple[Sequence[str], Sequence[str]] | None, label: int, *, yours: bool
+) -> Iterator[str]:
     use = known(_TIERS.get(volume.tier.value or "", ""))
     parts = [use] if use else []
     if purpose:
         good, bad = purpose
-        parts += [tr("good for {good}", good="; ".join(map(known, good)))] if good else []
+        # Nobody keeps results where nothing is hers to write.
+        parts += [tr("good for {good}", good="; ".join(map(known, good)))] if good and yours else []
         parts += [tr("bad for {bad}", bad="; ".join(map(known, bad)))] if bad else []
     if volume.quota.value and volume.quota.value.limited:
         parts.append(tr("your quota: {limits}", limits=limits(volume.quota.value)))

@@ -90,7 +90,8 @@ def _volume(volume: Volume, map_: Map, speech: Speech, kind: str) -> Iterator[Se
         lines.append(Line(volume.note, speech.say("label.note")))
     yield section(f"{volume.path} ({_seen(volume, speech)})", *lines)
     tier = volume.tier.value or ""
-    if speech.has(f"tier.{tier}.good"):
+    # What it says of the others is about writing there.
+    if speech.has(f"tier.{tier}.good") and (volume.mine.state != "absent" or tier in ("datasets", "system")):
         yield section(
             speech.say("path.use"),
             Line(speech.say(f"tier.{tier}.good"), speech.say("label.good")),
