@@ -25,6 +25,7 @@ from jido.model.map import (
     Storage,
     Volume,
 )
+from jido.model.seen import NodeSeen
 from jido.twins.maps import built_in
 
 G = 1024**3
@@ -133,7 +134,28 @@ def test_a_gpu_in_partitions_that_are_closed_to_me_is_marked() -> None:
 def test_volumes_are_compared_by_path_and_an_unknown_is_not_a_none() -> None:
     one = cluster("a", volumes=(Volume("/data", fs=known("nfs4", "x"), tier=known("work", "x")), Volume("/자료")))
     rows = {row.what: row.values for row in both(one, Map("b")).rows if row.section == "storage"}
-    assert rows == {"/data": ("work, nfs4", "-"), "/자료": ("?", "-")}
+    assert rows == {"/data": ("work, nfs4", "?"), "/자료": ("?", "?")}
+
+
+@pytest.mark.parametrize(
+    ("seen", "missing", "said"),
+    [
+        ((), ("/local",), "?"),
+        (("g1",), ("/local",), "?"),
+        (("g1", "c2"), ("/local",), "-"),
+        (("g1", "c2"), (), "?"),
+    ],
+)
+def test_there_is_none_only_where_every_kind_of_node_was_looked_at(
+    seen: tuple[str, ...], missing: tuple[str, ...], said: str
+) -> None:
+    one = cluster("a", volumes=(Volume("/local", seen_from="a1", fs=known("ext4", "x"), tier=known("local", "x")),))
+    groups = NodeGroup("g[1-4]"), NodeGroup("c[1-2]"), NodeGroup("login1", role="login")
+    inside = tuple(NodeSeen(name, kernel=known("6", "x")) for name in seen) + (NodeSeen("c1"),)
+    other = Map("b", instance=Instance(nodes=groups, seen=inside), storage=Storage(missing=missing))
+    [row] = [row for row in both(one, other).rows if row.section == "storage"]
+    assert row.values == ("local, ext4", said)
+    assert row.differs
 
 
 def test_a_name_that_is_neither_is_refused_with_the_nearest() -> None:

@@ -17,6 +17,7 @@ from jido.explain.sides import (
     bound,
     listed,
     longest,
+    members,
     open_nodes,
     together,
     user_gpus,
@@ -198,9 +199,10 @@ def _partitions(first: Map, second: Map, speech: Speech) -> Iterator[Row]:
         yield Row("scheduling", speech.say("compare.alone"), names)
 
 
-def _volume(volumes: Sequence[Volume], speech: Speech) -> str:
+def _volume(volumes: Sequence[Volume], speech: Speech, *, looked: bool) -> str:
+    """A volume in words; where there is none, whether that was `looked` for on every kind of node."""
     if not volumes:
-        return NONE
+        return NONE if looked else UNKNOWN
     one = volumes[0]
     seen = next((volume for volume in volumes if volume.size.is_known), one)
     quota = one.quota.value
@@ -219,6 +221,15 @@ def _volumes(first: Map, second: Map, speech: Speech) -> Iterator[Row]:
     sides = []
     for map_ in (first, second):
         rows = sorted((one for one in map_.storage.volumes if one.tier.value != "system"), key=lambda one: one.path)
-        sides.append({path: list(group) for path, group in groupby(rows, key=lambda one: one.path)})
-    for path in sorted({*sides[0], *sides[1]}):
-        yield Row("storage", path, (_volume(sides[0].get(path, []), speech), _volume(sides[1].get(path, []), speech)))
+        missing = frozenset(map_.storage.missing) if _looked_inside(map_) else frozenset()
+        sides.append(({path: list(group) for path, group in groupby(rows, key=lambda one: one.path)}, missing))
+    for path in sorted({path for there, _ in sides for path in there}):
+        one, other = (_volume(there.get(path, []), speech, looked=path in missing) for there, missing in sides)
+        yield Row("storage", path, (one, other))
+
+
+def _looked_inside(map_: Map) -> bool:
+    """Whether a node of each kind was looked at from inside: only then what the login node has not may be nowhere."""
+    looked = {row.node for row in map_.instance.seen if row.was_seen} | {host.name for host in map_.instance.login}
+    kinds = [group for group in map_.instance.nodes if group.role == "compute"]
+    return bool(kinds) and all(not looked.isdisjoint(members(group.names)) for group in kinds)
