@@ -114,6 +114,22 @@ def test_without_a_map_it_says_what_to_do(jido: Jido) -> None:
     assert (said.code, "jido probe" in said.err) == (4, True)
 
 
+def test_a_cluster_without_a_map_is_named_and_nothing_is_certain_without_it(jido: Jido) -> None:
+    clusters.put("lab", Destination(host="127.0.0.1", port=1))
+    said = jido("where", "--gpus", "1")
+    assert (said.code, "lab" in said.err, "no map: jido probe lab" in said.err) == (11, True, True)
+    assert "no map: jido probe lab" in jido("gpus").err
+    keep()
+    said = jido("where", "--gpus", "9", "--json")
+    found = msgspec.json.decode(said.out, type=Found)
+    assert (said.code, found.when) == (11, "not known")
+    assert found.problems["lab"] == "no map: jido probe lab"
+    assert [one.cluster for one in msgspec.json.decode(jido("gpus", "--json").out, type=list[Gpus])] == ["aurora", "lab"]
+    # Who asks about some is told of these.
+    assert jido("where", "aurora", "--gpus", "9").code == 5
+    assert jido("where", "--gpus", "2", "--estimates", "0").code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "when"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +60,7 @@ class Found(msgspec.Struct, frozen=True):
         when: The best that can be said: ``now``, ``later``, ``not known`` or ``no``.
         request: What was looked for.
         places: Every kind of GPU behind every partition of every cluster.
-        problems: Clusters that could not be looked at now, with the reason.
+        problems: Clusters that could not be looked at now, or have no map, with the reason.
     """
 
     when: Literal["now", "later", "not known", "no"]
@@ -183,14 +184,22 @@ def gpus(names: Sequence[str] = (), *, fresh: bool = False, wanted: Request | No
     """What GPUs there are and what of them I could use now.
 
     Args:
-        names: Clusters; none is every one that was mapped.
+        names: Clusters; none is every one there is, and who has no map is told as a problem.
         fresh: Look again however young the last look is.
         wanted: What must go with each GPU; None is the least there is.
 
     Raises:
         NotFound: A named cluster is not there or was never probed.
     """
-    return [gpus_of(look, wanted) for look in look_again(names or mapped(), fresh=fresh)]
+    looked, without = _looked_and_not(names, fresh)
+    return [*(gpus_of(look, wanted) for look in looked), *(Gpus(name, problem=why) for name, why in without.items())]
+
+
+def _looked_and_not(names: Sequence[str], fresh: bool) -> tuple[list[Look], dict[str, str]]:
+    """The clusters that were looked at, and where nobody named any, those without a map with that reason."""
+    without = {} if names else {name: f"no map: jido probe {shlex.quote(name)}" for name in _unmapped()}
+    there = names or mapped()
+    return (look_again(there, fresh=fresh) if there or not without else []), without
 
 
 def gpus_of(look: Look, wanted: Request | None = None) -> Gpus:
@@ -215,12 +224,17 @@ def mapped() -> list[str]:
     return [name for name in clusters.read() if maps.versions(name)]
 
 
+def _unmapped() -> list[str]:
+    """Every cluster that was named and never mapped; this machine is nobody's cluster until it is mapped."""
+    return [name for name in clusters.read() if name != "local" and not maps.versions(name)]
+
+
 def where(wanted: Request, names: Sequence[str] = (), *, fresh: bool = False, estimates: int = 3) -> Found:
     """Places for a job over all my clusters, the best first.
 
     Args:
         wanted: What is looked for.
-        names: Clusters; none is every one that was mapped.
+        names: Clusters; none is every one there is, and who has no map is told as a problem.
         fresh: Look again however young the last look is.
         estimates: For how many of the best the scheduler is asked for a start, by its dry run of the real request.
 
@@ -230,9 +244,9 @@ def where(wanted: Request, names: Sequence[str] = (), *, fresh: bool = False, es
     """
     check(wanted)
 
-    looked = look_again(names or mapped(), fresh=fresh)
+    looked, without = _looked_and_not(names, fresh)
     found = ranked([place for look in looked for place in places(look.map, wanted)])
-    problems = {look.name: look.problem for look in looked if look.problem}
+    problems = {look.name: look.problem for look in looked if look.problem} | without
     asked = [one for one in found if one.when in ("now", "later") and one.cluster not in problems][:estimates]
     if asked:
         by_cluster: dict[str, list[Place]] = {}

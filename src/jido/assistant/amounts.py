@@ -74,7 +74,7 @@ def _old(asked: GpusAsked, call: Call) -> Mapping[str, int]:
 def _gpus(asked: GpusAsked, call: Call) -> Gpus:
     rows: list[There] = []
     left_out: list[str] = []
-    for one in capacity.gpus(_names(asked)):
+    for one in capacity.gpus(tuple(dict.fromkeys(asked.clusters))):
         told = [_kind(pool, "all") for pool in one.kinds]
         told += [_kind(pool, pool.partition) for pool in one.partitions if pool.partition]
         kept, more = short.first(
