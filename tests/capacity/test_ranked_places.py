@@ -40,6 +40,12 @@ def test_the_smallest_gpu_that_fits_comes_first() -> None:
         ({"needs": ("9.0",)}, "its GPUs are below 9.0"),
         ({"time": 3 * 86400}, "a job may take 2d there"),
         ({"model": "h100"}, "its GPUs are rtx3090"),
+        ({"memory_per_gpu": 600 * G}, "no node of it has more than 512G of memory; 1 GPU would take 600G"),
+        (
+            {"gpus": 2, "memory_per_gpu": 300 * G},
+            "no node of it has more than 512G of memory; 2 GPUs would take 600G",
+        ),
+        ({"gpus": 4, "cpus_per_gpu": 17}, "no node of it has more than 64 CPUs; 4 GPUs would take 68"),
     ],
 )
 def test_what_can_never_be_says_why(wanted: dict[str, object], why: str) -> None:

@@ -52,6 +52,18 @@ def test_what_must_go_with_each_gpu_can_be_said() -> None:
     assert rtx.not_usable == {"no CPUs left on its node": 7}
 
 
+def test_what_no_node_has_at_all_is_not_said_to_be_in_use() -> None:
+    [rtx, _] = usable(cluster(THREE, FREE, (BATCH,)), memory=600 * G)
+    assert rtx.not_usable == {"its node has 512G of memory in all": 16}
+    [rtx, _] = usable(cluster(THREE, FREE, (BATCH,)), cpus=65)
+    assert rtx.not_usable == {"its node has 64 CPUs in all": 16}
+
+
+def test_memory_that_is_the_least_of_a_models_sizes_is_marked() -> None:
+    found = {one.model: (one.memory, one.memory_by) for one in usable(cluster(THREE, FREE, (BATCH,)))}
+    assert found == {"rtx3090": (24 * G, "its model"), "a100": (40 * G, "its model's smallest variant")}
+
+
 def test_nodes_that_take_no_jobs_give_none() -> None:
     now = (NodeNow("g1", "down", ("not_responding",)), idle("g2", flags=("drain",)), idle("g3"))
     found = pool(cluster(THREE, now, (BATCH,)))

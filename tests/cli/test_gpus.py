@@ -74,6 +74,19 @@ def test_each_kind_is_shown_in_all_free_and_usable_with_why_not(jido: Jido) -> N
         assert line in text
 
 
+def test_memory_that_may_be_more_is_marked(jido: Jido) -> None:
+    keep()
+    told = jido("gpus", "aurora").out
+    row = next(line.split() for line in told.splitlines() if "a100" in line and " all " in line)
+    assert row[1] == "40G+"
+    assert "MEMORY +: that or more" in told
+    [found] = msgspec.json.decode(jido("gpus", "aurora", "--json").out, type=list[Gpus])
+    assert {pool.model: pool.memory_by for pool in found.kinds} == {
+        "rtx3090": "its model",
+        "a100": "its model's smallest variant",
+    }
+
+
 def test_columns_stand_in_line_whatever_the_letters(jido: Jido, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setitem(globals(), "ACCESS", (*ACCESS[:1], Access("연구실", "open", "declared"), *ACCESS[2:]))
@@ -124,7 +137,10 @@ def test_a_cluster_without_a_map_is_named_and_nothing_is_certain_without_it(jido
     found = msgspec.json.decode(said.out, type=Found)
     assert (said.code, found.when) == (11, "not known")
     assert found.problems["lab"] == "no map: jido probe lab"
-    assert [one.cluster for one in msgspec.json.decode(jido("gpus", "--json").out, type=list[Gpus])] == ["aurora", "lab"]
+    assert [one.cluster for one in msgspec.json.decode(jido("gpus", "--json").out, type=list[Gpus])] == [
+        "aurora",
+        "lab",
+    ]
     # Who asks about some is told of these.
     assert jido("where", "aurora", "--gpus", "9").code == 5
     assert jido("where", "--gpus", "2", "--estimates", "0").code == 0

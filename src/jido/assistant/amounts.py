@@ -30,7 +30,7 @@ class Kind(msgspec.Struct, frozen=True, omit_defaults=True):
     """GPUs of one kind behind one partition, or over all of them.
 
     `usable` are those I could get now in all my jobs together, `per_node` those of one job on one node; None is not
-    known. `memory` in bytes each.
+    known. `memory` in bytes each; by `its model's smallest variant` it is the least that it may be.
     """
 
     model: str
@@ -40,6 +40,7 @@ class Kind(msgspec.Struct, frozen=True, omit_defaults=True):
     usable: int | None
     per_node: int | None
     memory: int | None = None
+    memory_by: str = ""
     access: str = ""
     not_usable: dict[str, int] = {}
 
@@ -96,6 +97,7 @@ def _kind(pool: Pool, partition: str) -> Kind:
         usable=pool.usable if seen else None,
         per_node=pool.on_one_node if seen else None,
         memory=pool.memory,
+        memory_by=pool.memory_by,
         access=f"{pool.verdict} ({pool.rests_on})" if pool.rests_on else pool.verdict,
         not_usable=pool.not_usable,
     )

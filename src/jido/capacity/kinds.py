@@ -10,6 +10,7 @@ from jido.capacity.abilities import Ability, ability, of_features
 from jido.capacity.ahead import closed
 from jido.model.capacity import by_node, takes_jobs
 from jido.model.map import Gpu, Map, NodeGroup, NodeNow
+from jido.model.units import human_size
 
 # What a GPU needs beside it to be of any use to a job.
 LEAST_CPUS = 1
@@ -32,6 +33,7 @@ class Stock(msgspec.Struct, frozen=True):
         set_aside: Whether that is because the job would run into a reservation.
         memory: Bytes each, as far as it is known.
         memory_by: Where that comes from.
+        beside: CPUs and bytes of memory of its node in all; None where it is not known.
         ability: What the model can do; None where it is not known.
     """
 
@@ -44,6 +46,7 @@ class Stock(msgspec.Struct, frozen=True):
     set_aside: bool = False
     memory: int | None = None
     memory_by: str = ""
+    beside: tuple[int, int | None] = (1, None)
     ability: Ability | None = None
 
 
@@ -84,6 +87,7 @@ def _of_node(
             why_not="the state of its node is not known",
             memory=size,
             memory_by=by,
+            beside=(group.cpus, None if group.memory is None else int(group.memory)),
             ability=able,
         )
         if now is None:
@@ -117,6 +121,10 @@ def _at_hand(free: int, group: NodeGroup, now: NodeNow, cpus: int, memory: int) 
     if not takes_jobs(now):
         state = ", ".join(dict.fromkeys((now.state, *now.flags))).replace("_", " ")
         return 0, f"its node takes no jobs ({state})"
+    if group.memory is not None and memory > group.memory:
+        return 0, f"its node has {human_size(group.memory)} of memory in all"
+    if cpus > group.cpus:
+        return 0, f"its node has {group.cpus} CPUs in all"
     by_cpus = max(0, group.cpus - now.cpus_used) // max(1, cpus)
     by_memory = free
     if group.memory is not None and memory > 0:

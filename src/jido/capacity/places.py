@@ -134,7 +134,7 @@ def places(map_: Map, wanted: Request) -> list[Place]:
         # Without partitions (jido's own queue) whoever is there may use all of it.
         names = members(partition) if partition.name else tuple(at)
         here = [one for name in names for one in at.get(name, ())]
-        for place in _of_partition(map_, partition, row, here, wanted, need[0]):
+        for place in _of_partition(map_, partition, row, here, wanted, need[0], need[1]):
             found.append(msgspec.structs.replace(place, cpus_per_gpu=need[0], memory_per_gpu=need[1]))
     return found
 
@@ -176,7 +176,7 @@ def ranked(found: list[Place]) -> list[Place]:
 
 
 def _of_partition(
-    map_: Map, partition: Partition, row: Access, here: list[Stock], wanted: Request, cpus: int
+    map_: Map, partition: Partition, row: Access, here: list[Stock], wanted: Request, cpus: int, memory: int
 ) -> Iterator[Place]:
     for model in dict.fromkeys(one.model for one in here):
         own = [one for one in here if one.model == model]
@@ -196,7 +196,7 @@ def _of_partition(
             longest=row.up_to.wall if row.up_to.wall is not None else partition.max_time,
             at=map_.now.at,
         )
-        never = _never(partition, row, model, own, wanted, cpus)
+        never = _never(partition, row, model, own, wanted, cpus) or _too_much_beside(own, wanted, cpus, memory)
         doubts = _doubts(first, row, own, wanted)
         rest = left(map_, row, partition, model)
         most, spent = _may_have(rest, wanted, cpus)
@@ -291,6 +291,20 @@ def _never(partition: Partition, row: Access, model: str, own: list[Stock], want
     for need in wanted.needs:
         if all(one.ability is not None and _has(one.ability, need) is False for one in own):
             return f"its GPUs have no {need}" if need in NEEDS else f"its GPUs are below {need}"
+    return ""
+
+
+def _too_much_beside(own: list[Stock], wanted: Request, cpus: int, memory: int) -> str:
+    """Why even an empty node has too little beside its GPUs; empty where one has enough, or where it is not known."""
+    each = {one.node: one.beside for one in own if one.count >= wanted.gpus}
+    of = _many(wanted.gpus, "GPU")
+    sizes = [size for _, size in each.values() if size is not None]
+    if len(sizes) == len(each) and max(sizes) < memory * wanted.gpus:
+        asked = human_size(memory * wanted.gpus)
+        return f"no node of it has more than {human_size(max(sizes))} of memory; {of} would take {asked}"
+    most = max(count for count, _ in each.values())
+    if most < cpus * wanted.gpus:
+        return f"no node of it has more than {most} CPUs; {of} would take {cpus * wanted.gpus}"
     return ""
 
 

@@ -23,6 +23,7 @@ class Pool(msgspec.Struct, frozen=True):
         model: As the scheduler types them; empty where they carry no type.
         named: As their maker calls them; empty where that is not known.
         memory: Bytes each, the least among them; None where it is not known of all.
+        memory_by: Where that comes from, as `Stock.memory_by`; ``its model's smallest variant`` is the least it may be.
         in_all: How many there are.
         free: How many are not handed out, of those whose node's state is known.
         usable: How many I could get at once, in one or several jobs.
@@ -37,6 +38,7 @@ class Pool(msgspec.Struct, frozen=True):
     model: str
     named: str = ""
     memory: int | None = None
+    memory_by: str = ""
     in_all: int = 0
     free: int = 0
     usable: int = 0
@@ -146,13 +148,15 @@ def _pools(partition: str, here: Sequence[Stock], row: Access, lefts: Mapping[st
                 reasons[one.why_not] = reasons.get(one.why_not, 0) + rest
         at_hand = sum(one.at_hand for one in own)
         count, most = _bounded(at_hand, own, row, lefts.get(model, Left()), reasons)
-        sizes = {one.memory for one in own}
+        # What is not known of one is not known of all; else the smallest speaks for them.
+        least = min(own, key=lambda one: -1 if one.memory is None else one.memory)
         out.append(
             Pool(
                 partition=partition,
                 model=model,
                 named=next((one.ability.model for one in own if one.ability), ""),
-                memory=None if None in sizes else min(size for size in sizes if size is not None),
+                memory=least.memory,
+                memory_by=least.memory_by,
                 in_all=sum(one.count for one in own),
                 free=sum(one.free or 0 for one in own),
                 usable=count,

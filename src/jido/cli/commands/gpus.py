@@ -100,6 +100,9 @@ def _draw_cluster(one: Gpus) -> None:
     note = tr("USABLE: by you now, all your jobs together; PER-NODE: the most that one job on one node can get")
     for line in wrap("", note, label=0):
         draw.out(line)
+    if any(_at_least(pool) for pool in (*one.kinds, *shown)):
+        for line in wrap("", tr("MEMORY +: that or more; nobody told which of its model's sizes it is"), label=0):
+            draw.out(line)
     closed: dict[str, dict[str, None]] = {}
     for pool in one.partitions:
         if pool.partition and pool not in shown:
@@ -123,12 +126,18 @@ def _draw_cluster(one: Gpus) -> None:
         draw.out(tr("  {unseen} are on nodes whose state is not known", unseen=unseen))
 
 
+def _at_least(pool: Pool) -> bool:
+    from jido.capacity.kinds import SMALLEST
+
+    return pool.memory_by == SMALLEST
+
+
 def _row(pool: Pool, partition: str) -> list[str]:
     from jido.model.units import human_size
 
     return [
         pool.model or tr("untyped"),
-        human_size(pool.memory) if pool.memory is not None else "?",
+        human_size(pool.memory) + ("+" if _at_least(pool) else "") if pool.memory is not None else "?",
         partition or "-",
         str(pool.in_all),
         str(pool.free) if pool.unseen < pool.in_all else "?",
