@@ -151,7 +151,7 @@ def test_there_is_none_only_where_every_kind_of_node_was_looked_at(
 ) -> None:
     one = cluster("a", volumes=(Volume("/local", seen_from="a1", fs=known("ext4", "x"), tier=known("local", "x")),))
     groups = NodeGroup("g[1-4]"), NodeGroup("c[1-2]"), NodeGroup("login1", role="login")
-    inside = tuple(NodeSeen(name, kernel=known("6", "x")) for name in seen) + (NodeSeen("c1"),)
+    inside = (*tuple(NodeSeen(name, kernel=known("6", "x")) for name in seen), NodeSeen("c1"))
     other = Map("b", instance=Instance(nodes=groups, seen=inside), storage=Storage(missing=missing))
     [row] = [row for row in both(one, other).rows if row.section == "storage"]
     assert row.values == ("local, ext4", said)

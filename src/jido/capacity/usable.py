@@ -23,7 +23,7 @@ class Pool(msgspec.Struct, frozen=True):
         model: As the scheduler types them; empty where they carry no type.
         named: As their maker calls them; empty where that is not known.
         memory: Bytes each, the least among them; None where it is not known of all.
-        memory_by: Where that comes from, as `Stock.memory_by`; ``its model's smallest variant`` is the least it may be.
+        memory_by: Where that comes from, as `Stock.memory_by`; by ``its model's smallest variant`` it may be more.
         in_all: How many there are.
         free: How many are not handed out, of those whose node's state is known.
         usable: How many I could get at once, in one or several jobs.
