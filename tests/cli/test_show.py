@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import msgspec
@@ -140,6 +142,25 @@ def test_a_volume_shows_its_numbers_and_what_it_is_for(shown: str) -> None:
     assert "Projects: code, data, results" in shown
     assert "many small files read by many jobs" in " ".join(shown.split())
     assert "/scratch, /local_datasets" in shown
+
+
+def test_what_the_scheduler_told_before_its_outage_is_shown_with_its_age(jido: Jido) -> None:
+    clusters.put("aurora", Destination(host="h"))
+    made, now = aurora(), time.time()
+    nodes = tuple(msgspec.structs.replace(group, by="earlier/slurm/nodes") for group in NODES)
+    maps.save(
+        "aurora",
+        msgspec.structs.replace(
+            made,
+            instance=msgspec.structs.replace(made.instance, nodes=nodes),
+            now=Now(at=now, nodes=unknown("Unable to contact slurm controller", "scontrol show node", "slurm/nodes")),
+            looks=made.looks | {"earlier/slurm/nodes": Look("scontrol show node", "aurora", now - 7205.0)},
+        ),
+    )
+    said = jido("show", "aurora")
+    assert "! scheduling as of 2h ago: Unable to contact slurm controller" in said.out
+    assert "?/62" in said.out
+    assert json.loads(jido("show", "aurora", "--json").out)["instance"]["nodes"][0]["by"] == "earlier/slurm/nodes"
 
 
 def test_nobody_is_told_to_keep_results_where_nothing_is_hers_to_write(jido: Jido) -> None:

@@ -6,6 +6,7 @@ import msgspec
 from sites import DEAD_NFS, LUSTRE, df, mapped, said
 
 from jido.model.facts import known, unknown
+from jido.model.limits import Association
 from jido.model.map import Bytes, Gpu, Instance, Map, NodeGroup, Partition, Scheduling, Seconds
 from jido.probe.diff import Change, changes
 
@@ -62,3 +63,13 @@ def test_gpus_that_are_told_by_another_look_are_no_news_and_more_of_them_are() -
     assert changes(with_gpus(Gpu(4)), with_gpus(Gpu(8))) == [Change("instance.nodes.g1.gpus.untyped.count", "4", "8")]
     new = Change("instance.nodes.g1.gpus.a100", "", "2 x a100")
     assert changes(typed, with_gpus(Gpu(4, "rtx3090", size), Gpu(2, "a100"))) == [new]
+
+
+def test_rows_without_a_name_that_another_look_told_are_no_news() -> None:
+    def with_memberships(by: str, *accounts: str) -> Map:
+        rows = tuple(Association(account, by=by) for account in accounts)
+        return Map("x", scheduling=Scheduling(associations=known(rows, by)))
+
+    before = with_memberships("slurm/associations", "ugrad", "grad")
+    assert changes(before, with_memberships("earlier/slurm/associations", "ugrad", "grad")) == []
+    assert len(changes(before, with_memberships("slurm/associations", "ugrad", "lab"))) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from jido.api import probing
 from jido.api import twins as api
 from jido.api.cluster import Cluster
+from jido.cli.app import run
 from jido.model.command import Command, Reply
 from jido.model.document import map_to_yaml
 from jido.model.map import Map, NodeGroup
@@ -81,7 +83,15 @@ def test_a_probe_of_the_twin_is_the_map_it_was_built_of(
     assert {change.path.rpartition(".")[0] for change in other} <= {"scheduling.control.controllers"}
 
 
-def test_a_second_probe_shows_what_changed_and_a_dead_controller_is_unknown(aurora: str) -> None:
+def test_a_second_probe_shows_what_changed_and_a_dead_controller_takes_nothing_away(
+    aurora: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def jido(*words: str) -> tuple[object, str, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            run(list(words))
+        return (end.value.code or 0, *capfd.readouterr())
+
     assert probing.probe(aurora).changes is None
     assert probing.probe(aurora).changes == ()
     login = Cluster(aurora).transport
@@ -93,8 +103,27 @@ def test_a_second_probe_shows_what_changed_and_a_dead_controller_is_unknown(auro
     assert controller.pid
     os.kill(controller.pid, signal.SIGKILL)
     assert processes.until(lambda: not login.run(Command(argv=("sinfo",))).ok, within=20)
-    map_ = probing.probe(aurora).map
+    before = probing.newest(aurora)
+    code, out, err = jido("probe", aurora)
+    assert code == 0
+    assert "gone" not in out
+    # Refused at once, or not answered in time.
+    assert re.search(r"^scheduling as of .*: .*(slurm controller|did not answer)", err, re.MULTILINE)
+    # Whether the controller is up is the news.
+    told = [line.split(":")[0].strip() for line in out.splitlines() if ": " in line]
+    assert {path for path in told if not path.startswith("scheduling.control.")} <= {"jido"}, out
+    map_ = probing.newest(aurora)
+    assert nodes(map_) == nodes(before)
     assert map_.scheduling.engine.value == "slurm"
-    assert map_.scheduling.partitions.state == map_.now.nodes.state == map_.now.queue.state == "unknown"
-    assert map_.scheduling.partitions.settle
+    assert [row.name for row in map_.scheduling.partitions.value or ()] == [
+        row.name for row in before.scheduling.partitions.value or ()
+    ]
+    assert map_.now.nodes.state == map_.now.queue.state == "unknown"
     assert next(row for row in map_.storage.volumes if row.path == "/data").size.is_known
+    assert "scheduling as of" in jido("show", aurora)[1]
+    _, out, _ = jido("gpus", aurora)
+    assert "no GPUs are known there" not in out
+    assert "on nodes whose state is not known" in out
+    # A job to look from inside would only wait for an answer.
+    code, _, err = jido("probe", aurora, "--compute")
+    assert (code, "does not answer" in err) == (7, True)

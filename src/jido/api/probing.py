@@ -15,7 +15,7 @@ from jido.engines.base import Engine
 from jido.errors import NotFound
 from jido.model.map import Map
 from jido.model.notes import told as with_notes
-from jido.probe import ask
+from jido.probe import ask, unanswered
 from jido.probe.diff import Change, changes
 from jido.probe.inside.merge import carried
 from jido.storage.base import StorageKind
@@ -90,7 +90,7 @@ def probe(name: str) -> Probed:
     found = ask.probe(cluster.transport, name, engines=_wanted(engines(), told), kinds=kinds(), told=told)
     seen_before = maps.as_seen(name)
     before = None if seen_before is None else with_notes(seen_before, notes.read(name))
-    found = carried(found, seen_before)
+    found = carried(unanswered.kept(found, seen_before), seen_before)
     file = maps.save(name, found)
     # What a person told is no part of what was seen, and outlives it.
     found = with_notes(found, notes.read(name))

@@ -19,6 +19,7 @@ from jido.model.facts import Fact
 from jido.model.map import Gpu, Map, Partition, QueuedJob, Volume
 from jido.model.nodeset import expand
 from jido.model.units import human_duration, human_size
+from jido.probe.unanswered import standing
 from jido.words import known, mark, plural, tr
 
 _TIERS = {
@@ -59,7 +60,7 @@ def draw_map(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
     for title, body in (
         (mark("TYPE"), _type(map_)),
         (mark("INSTANCE"), (*_instance(map_), *machines(map_, moment))),
-        (mark("SCHEDULING"), _scheduling(map_)),
+        (mark("SCHEDULING"), (*_standing(map_, moment), *_scheduling(map_))),
         (mark("STORAGE"), (*_storage(map_, purposes), *speeds(map_, moment))),
         (mark("NOTES"), (line for note in map_.notes for line in wrap("-", note, label=2))),
         (mark("NOT KNOWN"), _unknown(map_)),
@@ -218,6 +219,13 @@ def _scheduling(map_: Map) -> Iterator[str]:
     if any(row.default for row in partitions):
         note = tr("* takes the jobs that name no partition; DEFAULT: the time of a job that asks for none")
         yield from wrap("", note, label=0)
+
+
+def _standing(map_: Map, now: float) -> Iterator[str]:
+    """What of it is older than the map, and why."""
+    if old := standing(map_):
+        age = draw.ago(max(0.0, now - old.at))
+        yield from wrap("", "! " + tr("{what} as of {age}: {why}", what=known(old.what), age=age, why=old.why), label=0)
 
 
 def _members(row: Partition) -> list[str]:

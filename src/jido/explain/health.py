@@ -11,6 +11,7 @@ import msgspec
 from jido.errors import InputError
 from jido.explain.speech import Speech
 from jido.model.capacity import by_node, takes_jobs
+from jido.model.facts import EARLIER
 from jido.model.limits import Reservation
 from jido.model.map import Map, NodeNow, QueuedJob
 from jido.model.nodeset import expand, fold
@@ -235,13 +236,13 @@ def _control(seen: Seen, map_: Map, speech: Speech) -> Iterator[Finding]:
     if control.accounting.is_known and not control.accounting.value:
         why = speech.say("doctor.accounting_why")
         yield Finding("warning", "control plane", speech.say("doctor.accounting_down"), why)
-    nodes, rows = map_.now.nodes, map_.scheduling.partitions.value or ()
+    nodes, told = map_.now.nodes, map_.scheduling.partitions
     if map_.scheduling.engine.is_known and nodes.state == "unknown" and nodes.by and len(down) == len(states):
-        silent = not map_.scheduling.partitions.is_known and not states
+        silent = not states and (not told.is_known or told.by.startswith(EARLIER))
         what = speech.say("doctor.scheduler_silent" if silent else "doctor.nodes_untold")
         yield Finding("problem" if silent else "warning", "control plane", what, nodes.why, nodes.settle)
     yield from _reserved(seen, map_, speech)
-    for row in rows:
+    for row in told.value or ():
         if row.state != "up":
             what = speech.say("doctor.partition", name=row.name, state=row.state)
             yield Finding("notice", "control plane", what, speech.say("doctor.partition_why"), "")
@@ -254,8 +255,7 @@ def _reserved(seen: Seen, map_: Map, speech: Speech) -> Iterator[Finding]:
         left = row.starts - seen.at
         if (row.ends and row.ends <= seen.at) or left > _AHEAD:
             continue
-        maintenance = "MAINT" in row.flags
-        count = len(_expand(row.nodes))
+        maintenance, count = "MAINT" in row.flags, len(_expand(row.nodes))
         kind = "maintenance" if maintenance else "reservation"
         what = speech.say(f"doctor.{kind}", name=row.name, nodes=_share(count, total, speech) or row.nodes)
         if left > 0:

@@ -12,6 +12,10 @@ import msgspec
 
 T = TypeVar("T")
 
+# Before the name of a look whose fact stays in the map although a later look of that name told nothing of it; of a
+# look from inside it stands behind the node's name.
+EARLIER = "earlier/"
+
 
 class Look(msgspec.Struct, frozen=True, omit_defaults=True):
     """One command that was executed to find something out.
@@ -39,7 +43,7 @@ class Fact(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
         state: ``known``, ``absent`` (looked, not there) or ``unknown`` (not looked, or the look failed).
         by: The look's name in the map's `looks`, or ``told`` (a person said so), ``public`` (published about the
             cluster) or ``estimate``.
-        why: For unknown: the reason.
+        why: For unknown: the reason. For what an earlier look told: why it was not told again.
         settle: For unknown: the command that would settle it.
     """
 

@@ -9,6 +9,7 @@ import msgspec
 
 from jido.model.facts import Fact
 from jido.model.map import Gpu, Map
+from jido.probe.unanswered import standing
 
 _FLEETING = frozenset(
     {"now", "looks", "schema", "name", "by", "at", "cost", "free", "free_inodes", "speed"},
@@ -33,8 +34,14 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def changes(old: Map, new: Map) -> list[Change]:
-    """Every lasting fact that differs, in the order of the map."""
-    return list(_walk("", old, new))
+    """Every lasting fact that differs, in the order of the map; what was only not answered is no difference."""
+    found = _walk("", old, new)
+    if standing(old) or standing(new):
+        # It says who answered.
+        found = (one for one in found if one.path != "type.evidence")
+    if new.now.nodes.state == "unknown" and not new.instance.nodes:
+        found = (one for one in found if not one.path.startswith("instance.nodes."))
+    return list(found)
 
 
 def _walk(path: str, old: Any, new: Any) -> Iterator[Change]:
@@ -51,8 +58,19 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[Change]:
         yield from _walk_rows(path, old, new)
     elif isinstance(old, tuple) and isinstance(new, tuple) and (rows := _rows(old, new)):
         yield from _walk_rows(path, *rows)
-    elif old != new and not _drifted(path, old, new):
+    elif _lasting(old) != _lasting(new) and not _drifted(path, old, new):
         yield Change(path, _words(old), _words(new))
+
+
+def _lasting(value: Any) -> Any:
+    """A value without what is no lasting fact of it, for rows that bear no name of their own."""
+    if isinstance(value, tuple):
+        return tuple(_lasting(one) for one in value)
+    if isinstance(value, Fact):
+        return value.state, _lasting(value.value)
+    if isinstance(value, msgspec.Struct):
+        return tuple(_lasting(getattr(value, name)) for name in value.__struct_fields__ if name not in _FLEETING)
+    return value
 
 
 def _walk_rows(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,6 +39,7 @@ def probe(name: str | None, as_json: bool, dry_run: bool, **how: Any) -> None:
     picks its answer up later.
     """
     from jido.api import naming, probing
+    from jido.probe.unanswered import standing
 
     name = naming.the_one(name)
     compute = _wanted(**how)
@@ -73,6 +75,8 @@ def probe(name: str | None, as_json: bool, dry_run: bool, **how: Any) -> None:
             late=tr("; {late} did not answer in time", late=late) if late else "",
         )
     )
+    if old := standing(done.map):
+        draw.say(f"{old.what} as of {draw.ago(max(0.0, time.time() - old.at))}: {old.why}")
     if compute:
         _outcomes(name, done)
     if done.changes is None:

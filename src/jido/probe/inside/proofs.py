@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from jido.model.facts import Fact
+from jido.model.facts import EARLIER, Fact
 from jido.model.map import Map, Volume
 from jido.model.nodeset import fold
 from jido.probe.inside.read import Inside
 from jido.probe.inside.rows import conflict, grouped, names, node_of
-
-# Before the name of a look that a later one at the same node did not bear out and did not refute.
-_EARLIER = "earlier/"
 
 
 class Proofs:
@@ -78,9 +75,9 @@ class Proofs:
 
     def _earlier(self, fact: Fact[bool]) -> Fact[bool]:
         node, _, look = fact.by.partition(":")
-        if node not in self._fresh or look.startswith(_EARLIER):
+        if node not in self._fresh or look.startswith(EARLIER):
             return fact
-        return msgspec.structs.replace(fact, by=f"{node}:{_EARLIER}{look}")
+        return msgspec.structs.replace(fact, by=f"{node}:{EARLIER}{look}")
 
     def _of_node(self, row: Volume, node: str) -> Volume | None:
         for old in self._proved:
@@ -97,4 +94,4 @@ class Proofs:
 
 def _without_earlier(by: str) -> str:
     node, _, look = by.partition(":")
-    return f"{node}:{look.removeprefix(_EARLIER)}"
+    return f"{node}:{look.removeprefix(EARLIER)}"
