@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from jido.api import capacity, probing
 from jido.api.cluster import Cluster
 from jido.capacity.places import Request
 from jido.capacity.usable import Pool
+from jido.config import maps
 from jido.model.command import Command, Reply
+from jido.model.document import map_from_json
+from jido.model.facts import known
 from jido.model.limits import Access
 from jido.transports.openssh import OpenSSH
 from jido.twins import processes
@@ -123,3 +128,37 @@ def test_a_quick_look_is_one_exec_and_a_young_one_is_not_repeated(
     pools("batch_ugrad", fresh=True)
     assert len(asked) == 1
     assert b"show partition" not in asked[0].stdin
+    assert b"--test-only" not in asked[0].stdin
+
+
+def test_verdicts_that_are_days_old_are_asked_for_again_in_the_same_exec(
+    ariel: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = access()
+    assert "verified" in {row.rests_on for row in before.values()}
+    file = maps.versions("ariel")[-1]
+    map_ = map_from_json(file.read_bytes())
+    rows = tuple(
+        msgspec.structs.replace(row, at=row.at - 9 * 86400, verdict="refused") if row.at else row
+        for row in map_.scheduling.access.value or ()
+    )
+    scheduling = msgspec.structs.replace(map_.scheduling, access=known(rows, map_.scheduling.access.by))
+    maps.save("ariel", msgspec.structs.replace(map_, scheduling=scheduling))
+    assert access()["batch_ugrad"].verdict == "refused"
+
+    asked: list[Command] = []
+    really = OpenSSH.run
+
+    def counted(self: OpenSSH, command: Command) -> Reply:
+        asked.append(command)
+        return really(self, command)
+
+    monkeypatch.setattr(OpenSSH, "run", counted)
+    [pool] = pools("batch_ugrad")
+    assert (len(asked), pool.verdict, pool.rests_on) == (1, "open", "verified")
+    assert pool.verified_at > time.time() - 600
+    # And whoever reads the map now is told the same.
+    after = access()
+    assert {name: row.verdict for name, row in after.items()} == {name: row.verdict for name, row in before.items()}
+    pools("batch_ugrad")
+    assert b"--test-only" not in asked[-1].stdin, "they are young again"

@@ -40,9 +40,10 @@ PARTITIONS = (
     Partition("닫힘", "g3", state="down"),
     Partition("unclear", "g3"),
 )
+JUST_NOW = time.time()
 ACCESS = (
-    Access("batch_ugrad", "open", "verified", "", "ugrad", "gpu1", Limits(gpus=2), Limits(gpus=2), 1.0),
-    Access("연구실", "refused", "verified", "교수님 허가가 필요합니다", at=1.0),
+    Access("batch_ugrad", "open", "verified", "", "ugrad", "gpu1", Limits(gpus=2), Limits(gpus=2), JUST_NOW),
+    Access("연구실", "refused", "verified", "교수님 허가가 필요합니다", at=JUST_NOW),
     Access("lab$(x)", "no access", "declared", "it takes the accounts vll; yours: ugrad"),
     Access("닫힘", "down", "declared", "the partition is down"),
     Access("unclear", "not established", words="it takes the groups faculty; yours are not known"),
@@ -72,6 +73,29 @@ def test_each_kind_is_shown_in_all_free_and_usable_with_why_not(jido: Jido) -> N
     assert "6 no CPUs left on its node; 5 beyond your limit of 2 GPUs" in text
     for line in ("refused: 연구실", "no access: lab$(x)", "down: 닫힘", "4 in no partition that is open to you"):
         assert line in text
+
+
+def aged(seconds: float) -> tuple[Access, ...]:
+    """The verdicts as if they had been verified so long ago."""
+    return tuple(msgspec.structs.replace(row, at=row.at - seconds) if row.at else row for row in ACCESS)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(60, ""), (2 * 3600, " 2h ago"), (9 * 86400, " 9d ago")])
+def test_a_verdict_that_was_verified_long_ago_says_so_however_young_the_look_at_the_nodes(
+    jido: Jido, monkeypatch: pytest.MonkeyPatch, seconds: float, said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setitem(globals(), "ACCESS", aged(seconds))
+    keep()
+    told = jido("gpus", "aurora").out
+    assert "looked at just now" in told
+    assert f"open (verified{said})" in told
+    rows = [line for line in jido("where", "--gpus", "1", "--estimates", "0").out.splitlines() if " now " in line]
+    assert all(line.rstrip().endswith(f"verified{said}") for line in rows)
+    shown = " ".join(jido("show", "aurora").out.split())
+    assert (f"verified{said}" in shown) == bool(said)
+    [found] = msgspec.json.decode(jido("gpus", "aurora", "--json").out, type=list[Gpus])
+    assert {pool.verified_at for pool in found.partitions if pool.rests_on == "verified"} == {JUST_NOW - seconds}
 
 
 def test_memory_that_may_be_more_is_marked(jido: Jido) -> None:

@@ -20,7 +20,9 @@ from jido.engines.base import Engine, Placement
 from jido.errors import JidoError, NotFound
 from jido.model.bundle import bundle
 from jido.model.capacity import by_node
+from jido.model.facts import Fact
 from jido.model.job import JobSpec, Resources
+from jido.model.limits import Access
 from jido.model.map import Map, Now
 from jido.transports.base import Transport
 from jido.words import tr
@@ -29,6 +31,10 @@ T = TypeVar("T")
 
 # A look at nodes and queue that is not older than this is taken as it is.
 FRESH = 60.0
+# Verdicts on partitions that are older are asked for again in the same exec, in at most 20 s of dry runs, and where
+# that brought nothing, not within the hour.
+DOUBTED = 86400.0
+AGAIN = 3600.0
 # A start that is not further ahead than this is now.
 SOON = 60.0
 
@@ -91,6 +97,13 @@ class Look(msgspec.Struct, frozen=True):
     error: JidoError | None = None
 
 
+class _Answer(msgspec.Struct, frozen=True):
+    """What a quick look brought: nodes and queue, and the verdicts on partitions where they were asked for."""
+
+    now: Now
+    access: Fact[tuple[Access, ...]] | None = None
+
+
 def look_again(names: Sequence[str], *, fresh: bool = False) -> list[Look]:
     """The newest maps with a look at nodes and queue not older than `FRESH` seconds, in one exec each, side by side.
 
@@ -108,7 +121,12 @@ def look_again(names: Sequence[str], *, fresh: bool = False) -> list[Look]:
     kept = {name: newest_look(name) for name in names}
     old = [name for name in names if fresh or time.time() - kept[name].now.at > FRESH]
     engines = {name: _engine(name) for name in old}
-    answers = dict(zip(old, _each(old, lambda name: _answer(name, engines[name])), strict=True)) if old else {}
+    doubted = {name for name in old if _doubted(kept[name], maps.latest_access(name))}
+    answers = (
+        dict(zip(old, _each(old, lambda name: _answer(name, engines[name], name in doubted)), strict=True))
+        if old
+        else {}
+    )
     return [_looked(name, kept[name], answers.get(name)) for name in names]
 
 
@@ -126,48 +144,69 @@ def _engine(name: str) -> Engine | JidoError:
         return error
 
 
-def _answer(name: str, engine: Engine | JidoError) -> Now | JidoError | str:
-    """Nodes and queue now, or why they could not be looked at."""
+def _doubted(map_: Map, asked: maps.Asked | None) -> bool:
+    """Whether the verdicts on the partitions are so old that they are asked for again."""
+    now = time.time()
+    if asked is not None and now - asked.at < AGAIN:
+        return False
+    rows = map_.scheduling.access.value or ()
+    verified = [row.at for row in rows if row.rests_on == "verified"]
+    oldest = min(verified) if verified else max(maps.told_at(map_), asked.at if asked is not None else 0.0)
+    return bool(rows) and now - oldest > DOUBTED
+
+
+def _answer(name: str, engine: Engine | JidoError, access: bool) -> _Answer | JidoError | str:
+    """Nodes and queue now, with the verdicts on partitions if `access`; or why they could not be looked at."""
     if isinstance(engine, JidoError):
         return engine
     try:
-        now = _now(engine, Cluster(name).transport)
+        found = _now(engine, Cluster(name).transport, access)
     except JidoError as error:
         return error
-    if now is None:
+    if found is None:
         return f"{engine.title} has no quick look at its nodes; `jido probe {name}` maps them anew"
-    return now if now.nodes.is_known else now.nodes.why or "its nodes were not told"
+    nodes = found.now.nodes
+    return found if nodes.is_known else nodes.why or "its nodes were not told"
 
 
 def _words(error: JidoError) -> str:
     return error.what + (f": {error.cause}" if error.cause else "")
 
 
-def _looked(name: str, map_: Map, answer: Now | JidoError | str | None) -> Look:
-    if isinstance(answer, Now):
-        maps.save_now(name, answer)
-        return Look(name, _with(map_, answer))
+def _looked(name: str, map_: Map, answer: _Answer | JidoError | str | None) -> Look:
+    if isinstance(answer, _Answer):
+        maps.save_now(name, answer.now)
+        if answer.access is not None:
+            # Without an answer what was told last stays, and is not asked for again at once.
+            before = maps.latest_access(name)
+            told = before.access if before is not None and not answer.access.is_known else answer.access
+            maps.save_access(name, maps.Asked(answer.now.at, told))
+            map_ = maps.need(name)
+        return Look(name, _with(map_, answer.now))
     if isinstance(answer, JidoError):
         return Look(name, map_, _words(answer), answer)
     return Look(name, map_, answer or "")
 
 
-def _now(engine: Engine, transport: Transport) -> Now | None:
+def _now(engine: Engine, transport: Transport, access: bool) -> _Answer | None:
     """Nodes and queue in one exec: by the engine's quick looks, else by what it says of itself; None without either.
 
     Raises:
         TransportError: The machine could not be spoken to.
         SchedulerError: The engine did not answer.
     """
-    parts = engine.now_looks()
-    if parts:
-        question = bundle(parts)
+    names = {part.name for part in engine.now_looks()}
+    if names:
+        verdicts = {part.name for part in engine.access_looks()} if access else set()
+        question = bundle([part for part in engine.looks() if part.name in names | verdicts])
         reply = transport.run(question.command)
-        return engine.now(question.parse(reply), reply.at)
+        findings = question.parse(reply)
+        told = engine.access(findings, reply.at) if verdicts else None
+        return _Answer(engine.now(findings, reply.at), told)
     slots = engine.slots()
     if slots is None:
         return None
-    return slots.parse(transport.run(slots.command)).now
+    return _Answer(slots.parse(transport.run(slots.command)).now)
 
 
 def _with(map_: Map, now: Now | None) -> Map:

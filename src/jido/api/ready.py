@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from jido.capacity import abilities
-from jido.config import hooks, notes
+from jido.config import hooks, maps, notes
 from jido.jobs.elsewhere import Origin
 from jido.jobs.environments import About
 from jido.model.dataset import Dataset
@@ -39,6 +39,7 @@ KINDS: tuple[Any, ...] = (
     abilities._File,
     files._Known,
     hooks.Hooks,
+    maps.Asked,
     notes._File,
     links.Way,
     records.Cut,

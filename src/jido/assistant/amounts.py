@@ -12,7 +12,7 @@ import msgspec
 from jido.api import capacity, naming, space
 from jido.assistant import short
 from jido.assistant.tool import Call, Tool
-from jido.capacity.usable import Pool
+from jido.capacity.usable import Pool, rests
 from jido.storage.base import NotCounted
 from jido.storage.filling import Filling
 
@@ -98,7 +98,9 @@ def _kind(pool: Pool, partition: str) -> Kind:
         per_node=pool.on_one_node if seen else None,
         memory=pool.memory,
         memory_by=pool.memory_by,
-        access=f"{pool.verdict} ({pool.rests_on})" if pool.rests_on else pool.verdict,
+        access=f"{pool.verdict} ({rests(pool.rests_on, pool.verified_at, time.time())})"
+        if pool.rests_on
+        else pool.verdict,
         not_usable=pool.not_usable,
     )
 

@@ -12,6 +12,7 @@ import msgspec
 from jido.api import explaining, naming, probing
 from jido.assistant import short
 from jido.assistant.tool import Call, Tool
+from jido.capacity.usable import rests
 from jido.model.facts import Fact
 from jido.model.map import Map, NodeGroup, Volume
 
@@ -150,9 +151,9 @@ def _queues(map_: Map) -> list[Queue]:
     rows = []
     for row in map_.scheduling.partitions.value or ():
         mine = verdicts.get(row.name)
-        access = (
-            f"{mine.verdict} ({mine.rests_on})" if mine and mine.rests_on else mine.verdict if mine else "unknown"
-        )
+        access: str = mine.verdict if mine else "unknown"
+        if mine and mine.rests_on:
+            access += f" ({rests(mine.rests_on, mine.at, time.time())})"
         rows.append(
             Queue(
                 name=row.name,

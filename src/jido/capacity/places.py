@@ -91,6 +91,7 @@ class Place(msgspec.Struct, frozen=True):
     longest: int | None = None
     starts: float | None = None
     at: float = 0.0
+    verified_at: float = 0.0
 
 
 def check(wanted: Request) -> None:
@@ -189,6 +190,7 @@ def _of_partition(
             when="now",
             named=first.ability.model if first.ability else "",
             rests_on=row.rests_on,
+            verified_at=row.at,
             memory=first.memory,
             memory_by=first.memory_by,
             account=row.account,

@@ -13,6 +13,10 @@ from jido.errors import InputError
 from jido.model.limits import Access, Limits
 from jido.model.map import Map, Partition
 from jido.model.nodeset import expand
+from jido.model.units import human_duration
+
+# What was verified within this many seconds is taken for what holds now.
+_YOUNG = 3600.0
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class Pool(msgspec.Struct, frozen=True):
         unseen: How many are on nodes whose state is not known.
         verdict: As `Access.verdict`; empty where the map has none.
         rests_on: As `Access.rests_on`.
+        verified_at: When it was verified, seconds since the epoch; 0 where it was not.
     """
 
     partition: str
@@ -47,6 +52,24 @@ class Pool(msgspec.Struct, frozen=True):
     unseen: int = 0
     verdict: str = ""
     rests_on: str = ""
+    verified_at: float = 0.0
+
+
+def age(rests_on: str, at: float, now: float) -> float | None:
+    """Seconds since a verdict was verified; None where it was not, or within the hour.
+
+    Args:
+        rests_on: As `Access.rests_on`.
+        at: When it was verified, seconds since the epoch.
+        now: This moment.
+    """
+    return now - at if rests_on == "verified" and now - at > _YOUNG else None
+
+
+def rests(rests_on: str, at: float, now: float) -> str:
+    """The same in English: ``verified 9d ago``."""
+    old = age(rests_on, at, now)
+    return rests_on if old is None else f"{rests_on} {human_duration(int(old))} ago"
 
 
 def members(partition: Partition) -> tuple[str, ...]:
@@ -165,6 +188,7 @@ def _pools(partition: str, here: Sequence[Stock], row: Access, lefts: Mapping[st
                 unseen=sum(one.count for one in own if one.free is None),
                 verdict=row.verdict,
                 rests_on=row.rests_on,
+                verified_at=row.at,
             )
         )
     return out

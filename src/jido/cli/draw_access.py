@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from jido.capacity.usable import age
 from jido.capacity.use import Use
+from jido.cli import draw
 from jido.cli.fit import wrap
 from jido.model.limits import VERDICTS, Access, Limits
 from jido.model.units import human_duration, human_size
 from jido.words import known, plural, tr
 
 
-def access_lines(rows: Sequence[Access]) -> Iterator[str]:
+def access_lines(rows: Sequence[Access], now: float) -> Iterator[str]:
     """The verdicts with their counts, which add up to all partitions, then bounds and reasons.
 
     Args:
         rows: One row a partition.
+        now: This moment, seconds since the epoch.
     """
     counts = {verdict: [row for row in rows if row.verdict == verdict] for verdict in VERDICTS}
     said = [
@@ -29,6 +32,9 @@ def access_lines(rows: Sequence[Access]) -> Iterator[str]:
         how = tr("all by the scheduler's own dry run")
         if checked < len(rows):
             how = tr("{checked} by the scheduler's own dry run, the others by their rules", checked=checked)
+        oldest = min(row.at for row in rows if row.rests_on == "verified")
+        if (old := age("verified", oldest, now)) is not None:
+            how += "; " + tr("verified {age}", age=draw.ago(old))
     total = plural(len(rows), "{n} partition", "{n} partitions")
     yield from wrap(tr("access"), f"{total}: {', '.join(said)} ({how})")
     alike: dict[tuple[str, str], list[str]] = {}
@@ -41,6 +47,12 @@ def access_lines(rows: Sequence[Access]) -> Iterator[str]:
                 yield from wrap(
                     "", f"{known(verdict)}: {', '.join(names)}" + (f" ({about})" if about else ""), label=0
                 )
+
+
+def trust(rests_on: str, at: float, now: float) -> str:
+    """What a verdict rests on, with its age where that is more than an hour: ``verified 9d ago``."""
+    old = age(rests_on, at, now)
+    return known(rests_on) if old is None else tr("verified {age}", age=draw.ago(old))
 
 
 def use_lines(uses: Sequence[Use]) -> Iterator[str]:

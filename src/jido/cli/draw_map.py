@@ -60,7 +60,7 @@ def draw_map(map_: Map, purposes: Mapping[str, tuple[Sequence[str], Sequence[str
     for title, body in (
         (mark("TYPE"), _type(map_)),
         (mark("INSTANCE"), (*_instance(map_), *machines(map_, moment))),
-        (mark("SCHEDULING"), (*_standing(map_, moment), *_scheduling(map_))),
+        (mark("SCHEDULING"), (*_standing(map_, moment), *_scheduling(map_, moment))),
         (mark("STORAGE"), (*_storage(map_, purposes), *speeds(map_, moment))),
         (mark("NOTES"), (line for note in map_.notes for line in wrap("-", note, label=2))),
         (mark("NOT KNOWN"), _unknown(map_)),
@@ -178,7 +178,7 @@ def _models(gpus: Mapping[str, int]) -> str:
     return f"{plural(count, '{n} GPU', '{n} GPUs')} ({named})" if count else ""
 
 
-def _scheduling(map_: Map) -> Iterator[str]:
+def _scheduling(map_: Map, now: float) -> Iterator[str]:
     facts = map_.scheduling
     version = f" {facts.version.value}" if facts.version.is_known else ""
     named = tr(", cluster '{name}'", name=facts.cluster.value) if facts.cluster.is_known else ""
@@ -212,7 +212,7 @@ def _scheduling(map_: Map) -> Iterator[str]:
     for row in partitions:
         allowed.setdefault(_who(row), []).append(row.name)
     if facts.access.value:
-        yield from access_lines(facts.access.value)
+        yield from access_lines(facts.access.value, now)
     else:
         for who, names in allowed.items():
             yield from wrap("", tr("open to {who}: {names}", who=who, names=", ".join(names)), label=0)

@@ -133,6 +133,7 @@ def _at_least(pool: Pool) -> bool:
 
 
 def _row(pool: Pool, partition: str) -> list[str]:
+    from jido.cli.draw_access import trust
     from jido.model.units import human_size
 
     return [
@@ -143,7 +144,8 @@ def _row(pool: Pool, partition: str) -> list[str]:
         str(pool.free) if pool.unseen < pool.in_all else "?",
         str(pool.usable) if pool.unseen < pool.in_all else "?",
         str(pool.on_one_node) if pool.unseen < pool.in_all else "?",
-        f"{known(pool.verdict)} ({known(pool.rests_on)})" if pool.rests_on else known(pool.verdict),
+        known(pool.verdict)
+        + (f" ({trust(pool.rests_on, pool.verified_at, time.time())})" if pool.rests_on else ""),
     ]
 
 
@@ -206,6 +208,7 @@ def where(
 
 
 def _draw_places(found: Found, wanted: Request) -> None:
+    from jido.cli.draw_access import trust
     from jido.cli.fit import table, wrap
     from jido.model.units import human_duration
 
@@ -224,7 +227,7 @@ def _draw_places(found: Found, wanted: Request) -> None:
                 _when(one),
                 str(one.usable) if one.usable else "-",
                 human_duration(one.longest),
-                known(one.rests_on or "-"),
+                trust(one.rests_on, one.verified_at, time.time()) or "-",
             ]
             for number, one in enumerate(rows, 1)
         ]

@@ -76,6 +76,10 @@ class Slurm(Engine):
         """See `Engine.now`."""
         return now(findings, at)
 
+    def access_looks(self) -> Sequence[Part]:
+        """See `Engine.access_looks`: the dry runs, and all that they are judged by."""
+        return looks.OF_ACCESS
+
     def directives(self, spec: JobSpec, place: Placement) -> Sequence[str]:
         """See `Engine.directives`."""
         return script.directives(spec, place)

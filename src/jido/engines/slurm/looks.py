@@ -159,6 +159,9 @@ PARTS = (
 # What changes from minute to minute; the look at the accounts tells what of their bounds is used.
 FLEETING = tuple(part for part in PARTS if part.name in (NODES, QUEUE, ACCOUNTS))
 
+# What a verdict on each partition is made of.
+OF_ACCESS = tuple(part for part in PARTS if part.name not in (QUEUE, RESERVATIONS))
+
 # As a person would type them.
 SETTLE = {
     WHERE: "command -v sbatch",
@@ -175,4 +178,4 @@ SETTLE = {
     ACCESS_BY_QOS: "sbatch --test-only -p PARTITION --wrap true",
 }
 
-__all__ = ["FIELDS", "FLEETING", "PARTS", "SETTLE"]
+__all__ = ["FIELDS", "FLEETING", "OF_ACCESS", "PARTS", "SETTLE"]
