@@ -201,7 +201,7 @@ def _now(engine: Engine, transport: Transport, access: bool) -> _Answer | None:
         question = bundle([part for part in engine.looks() if part.name in names | verdicts])
         reply = transport.run(question.command)
         findings = question.parse(reply)
-        told = engine.access(findings, reply.at) if verdicts else None
+        told = engine.inventory(findings, reply.at).scheduling.access if verdicts else None
         return _Answer(engine.now(findings, reply.at), told)
     slots = engine.slots()
     if slots is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,7 +12,7 @@ from jido.api import errands, probing
 from jido.api.cluster import Cluster
 from jido.config import maps
 from jido.engines.base import Engine
-from jido.errors import InputError, NotFound, Refused, SchedulerDown, TransportError
+from jido.errors import InputError, NotFound, Refused, TransportError
 from jido.model.job import JobSpec
 from jido.model.map import Map
 from jido.model.nodeset import fold
@@ -24,7 +23,7 @@ from jido.probe.inside.choose import Aim
 from jido.probe.inside.merge import merged
 from jido.probe.inside.read import Inside, inside, unseen
 from jido.probe.inside.send import Brought, Errand, Session
-from jido.probe.unanswered import standing
+from jido.probe.unanswered import answered
 from jido.transports.base import ask
 from jido.words import plural, tr
 
@@ -103,22 +102,14 @@ def look(name: str, wish: Wish, say: Say = lambda text: None) -> Looked:
     Raises:
         NotFound: No cluster is called that.
         Refused: There is no folder from which jobs could be sent.
-        SchedulerDown: It does not answer, and what is known of nodes is of before.
-        SchedulerMissing: It is not known what runs jobs there.
+        SchedulerError: It is not known what runs jobs there, or that does not answer.
         TransportError: The login node was not reached.
     """
     clock = time.monotonic()
     _check(wish.reach)
     before = maps.latest(name)
     probed = probing.probe(name)
-    map_, cluster = probed.map, Cluster(name)
-    if map_.now.nodes.state == "unknown" and (silent := standing(map_)):
-        raise SchedulerDown(
-            f"no job can look from inside: the scheduler of {name} does not answer",
-            cause=silent.why,
-            hint=f"jido probe {shlex.quote(name)} --compute, once it does",
-            transient=True,
-        )
+    map_, cluster = answered(probed.map), Cluster(name)
     for old in errands.sessions(name):
         errands.end(name, cluster.transport, cluster.engine_named(old.engine), old)
     aims = choose.aims(map_, every=wish.every)

@@ -18,9 +18,7 @@ from jido.model.batch import Objection, Script
 from jido.model.bundle import Finding, Part
 from jido.model.chain import Before
 from jido.model.command import Ask, Command, Reply
-from jido.model.facts import Fact
 from jido.model.job import JobSpec, Resources, Sighting, Submission
-from jido.model.limits import Access
 from jido.model.map import Instance, Map, NodeGroup, Now, Scheduling
 from jido.model.why import Meaning, Option, Waiting
 from jido.words import tr
@@ -167,12 +165,8 @@ class Engine(ABC):
         return Now(at=at)
 
     def access_looks(self) -> Sequence[Part]:
-        """Those of `looks` that tell what I may use; none where it keeps no such rules."""
+        """Those of `looks` of which `inventory` makes its verdicts on partitions; none where it asks for none."""
         return ()
-
-    def access(self, findings: Mapping[str, Finding], at: float) -> Fact[tuple[Access, ...]]:
-        """What the findings of `access_looks` say, as `inventory` reads them; arguments as for `now`."""
-        return self.inventory(findings, at).scheduling.access
 
     def slots(self) -> Ask[Inventory] | None:
         """What it says of itself once a person has chosen it; None where its `looks` say all there is.

@@ -7,11 +7,13 @@ and why it was not told again. What held for a moment only is not kept.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from jido.errors import SchedulerDown
 from jido.model.facts import EARLIER, Fact, Look
 from jido.model.map import Map
 
@@ -70,6 +72,23 @@ def standing(map_: Map) -> Standing | None:
     first = next((fact.why for name, fact in old if fact.why and (name == "partitions" or not whole)), "")
     why = map_.now.nodes.why if nodes else first
     return Standing("scheduling" if whole else ", ".join(names), min(times), why or first)
+
+
+def answered(map_: Map) -> Map:
+    """The map, where its scheduler told of the nodes when it was made.
+
+    Raises:
+        SchedulerDown: It did not, and what is known of them is of before.
+    """
+    old = standing(map_)
+    if old is not None and map_.now.nodes.state == "unknown":
+        raise SchedulerDown(
+            f"no job can look from inside: the scheduler of {map_.name} does not answer",
+            cause=old.why,
+            hint=f"jido probe {shlex.quote(map_.name)} --compute, once it does",
+            transient=True,
+        )
+    return map_
 
 
 def _same_engine(new: Map, old: Map) -> bool:

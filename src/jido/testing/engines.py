@@ -197,18 +197,6 @@ class EngineContract(ReadingContract):
         assert (quick.at, quick.nodes, quick.queue, quick.shared) == (1e9, now.nodes, now.queue, now.shared)
         assert self.engine.now({}, 1e9).nodes.state == "unknown"
 
-    def test_the_looks_at_my_rights_alone_tell_what_the_inventory_tells(self) -> None:
-        names = {part.name for part in self.engine.access_looks()}
-        assert names <= {part.name for part in self.engine.looks()}
-        if not (names and self.looks):
-            pytest.skip("it keeps no such rules")
-        for part in self.engine.looks():
-            assert part.name not in names or set(part.after) <= names, f"{part.name} waits for what is not asked"
-        whole = {name: said.finding() for name, said in self.looks.items()}
-        told = self.engine.access({name: one for name, one in whole.items() if name in names}, 1e9)
-        assert told == self.engine.inventory(whole, 1e9).scheduling.access
-        assert not self.engine.access({}, 1e9).is_known
-
     # -- it submits ---------------------------------------------------------------------------------------------
 
     def test_the_job_can_be_found_by_its_token(self) -> None:

@@ -31,6 +31,15 @@ def verdicts(who: str, **changed: Finding) -> dict[str, Access]:
     return {row.partition: row for row in seen_by(who, **changed).scheduling.access.value or ()}
 
 
+def test_the_looks_at_my_rights_alone_tell_what_all_of_them_tell() -> None:
+    names = {part.name for part in Slurm().access_looks()}
+    assert names < {part.name for part in Slurm().looks()}
+    assert all(set(part.after) <= names for part in Slurm().looks() if part.name in names), "it waits for what is asked"
+    asked = {name: one.finding() for name, one in said("22.05.8-access", "student").items() if name in names}
+    assert Slurm().inventory(asked, 1e9).scheduling.access == seen_by("student").scheduling.access
+    assert not Slurm().inventory({}, 1e9).scheduling.access.is_known
+
+
 class TestEveryPartitionHasExactlyOneVerdict:
     @pytest.mark.parametrize("who", ["student", "lee", "stranger", "student-strict", "student-dbd-down"])
     def test_in_the_order_of_the_partitions(self, who: str) -> None:
