@@ -236,7 +236,11 @@ def gpus(names: Sequence[str] = (), *, fresh: bool = False, wanted: Request | No
 
 def _looked_and_not(names: Sequence[str], fresh: bool) -> tuple[list[Look], dict[str, str]]:
     """The clusters that were looked at, and where nobody named any, those without a map with that reason."""
-    without = {} if names else {name: f"no map: jido probe {shlex.quote(name)}" for name in _unmapped()}
+    without = (
+        {}
+        if names
+        else {name: tr("no map: {command}", command=f"jido probe {shlex.quote(name)}") for name in _unmapped()}
+    )
     there = names or mapped()
     return (look_again(there, fresh=fresh) if there or not without else []), without
 

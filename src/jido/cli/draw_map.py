@@ -225,7 +225,9 @@ def _standing(map_: Map, now: float) -> Iterator[str]:
     """What of it is older than the map, and why."""
     if old := standing(map_):
         age = draw.ago(max(0.0, now - old.at))
-        yield from wrap("", "! " + tr("{what} as of {age}: {why}", what=known(old.what), age=age, why=old.why), label=0)
+        yield from wrap(
+            "", "! " + tr("{what} as of {age}: {why}", what=known(old.what), age=age, why=old.why), label=0
+        )
 
 
 def _members(row: Partition) -> list[str]:

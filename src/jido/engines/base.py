@@ -156,12 +156,7 @@ class Engine(ABC):
         return ()
 
     def now(self, findings: Mapping[str, Finding], at: float) -> Now:
-        """What the findings of `now_looks` say, as `inventory` reads them.
-
-        Args:
-            findings: By look name.
-            at: When they were made, seconds since the epoch.
-        """
+        """What the findings of `now_looks` say, as `inventory` reads them; the arguments are its own."""
         return Now(at=at)
 
     def access_looks(self) -> Sequence[Part]:

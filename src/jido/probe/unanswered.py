@@ -16,6 +16,7 @@ import msgspec
 from jido.errors import SchedulerDown
 from jido.model.facts import EARLIER, Fact, Look
 from jido.model.map import Map
+from jido.words import mark, tr
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ def standing(map_: Map) -> Standing | None:
     whole = bool(nodes) or "partitions" in names
     first = next((fact.why for name, fact in old if fact.why and (name == "partitions" or not whole)), "")
     why = map_.now.nodes.why if nodes else first
-    return Standing("scheduling" if whole else ", ".join(names), min(times), why or first)
+    return Standing(mark("scheduling") if whole else ", ".join(names), min(times), why or first)
 
 
 def answered(map_: Map) -> Map:
@@ -83,9 +84,9 @@ def answered(map_: Map) -> Map:
     old = standing(map_)
     if old is not None and map_.now.nodes.state == "unknown":
         raise SchedulerDown(
-            f"no job can look from inside: the scheduler of {map_.name} does not answer",
+            tr("no job can look from inside: the scheduler of {name} does not answer", name=map_.name),
             cause=old.why,
-            hint=f"jido probe {shlex.quote(map_.name)} --compute, once it does",
+            hint=tr("once it does: {command}", command=f"jido probe {shlex.quote(map_.name)} --compute"),
             transient=True,
         )
     return map_

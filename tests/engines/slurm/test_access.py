@@ -34,7 +34,7 @@ def verdicts(who: str, **changed: Finding) -> dict[str, Access]:
 def test_the_looks_at_my_rights_alone_tell_what_all_of_them_tell() -> None:
     names = {part.name for part in Slurm().access_looks()}
     assert names < {part.name for part in Slurm().looks()}
-    assert all(set(part.after) <= names for part in Slurm().looks() if part.name in names), "it waits for what is asked"
+    assert all(set(part.after) <= names for part in Slurm().looks() if part.name in names)
     asked = {name: one.finding() for name, one in said("22.05.8-access", "student").items() if name in names}
     assert Slurm().inventory(asked, 1e9).scheduling.access == seen_by("student").scheduling.access
     assert not Slurm().inventory({}, 1e9).scheduling.access.is_known

@@ -144,8 +144,7 @@ def _row(pool: Pool, partition: str) -> list[str]:
         str(pool.free) if pool.unseen < pool.in_all else "?",
         str(pool.usable) if pool.unseen < pool.in_all else "?",
         str(pool.on_one_node) if pool.unseen < pool.in_all else "?",
-        known(pool.verdict)
-        + (f" ({trust(pool.rests_on, pool.verified_at, time.time())})" if pool.rests_on else ""),
+        known(pool.verdict) + (f" ({trust(pool.rests_on, pool.verified_at, time.time())})" if pool.rests_on else ""),
     ]
 
 

@@ -76,7 +76,8 @@ def probe(name: str | None, as_json: bool, dry_run: bool, **how: Any) -> None:
         )
     )
     if old := standing(done.map):
-        draw.say(f"{old.what} as of {draw.ago(max(0.0, time.time() - old.at))}: {old.why}")
+        age = draw.ago(max(0.0, time.time() - old.at))
+        draw.say(tr("{what} as of {age}: {why}", what=known(old.what), age=age, why=old.why))
     if compute:
         _outcomes(name, done)
     if done.changes is None:
