@@ -255,13 +255,13 @@ def stage(cluster: Cluster, name: str, node: str = "", *, say: Say = lambda text
 
 
 def staging_of(cluster: Cluster, spec: JobSpec) -> str:
-    """The shell text by which a job brings its datasets to its node.
+    """The shell text by which a job brings its datasets and its environment to its node.
 
     Raises:
         NotFound: A dataset is not registered there.
         TransportError: The cluster was not reached.
     """
-    listed = read(cluster)
+    listed = read(cluster) if spec.stage else Catalogue(root(cluster))
     # Who starts processes on other nodes without jido has only what all of them see.
     local = spec.resources.nodes == 1 or spec.launch not in ("", "none")
     return staging.script(listed.root, needed(listed, spec.stage), disks(cluster), local=local)

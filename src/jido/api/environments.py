@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jido.api.environment_disk import WHERE_BUILT, Near
 from jido.config import requirements
 from jido.errors import InputError, Refused
 from jido.jobs.environments import Environment, digest_of
@@ -18,8 +19,14 @@ _CONTAINERS = ("apptainer", "singularity")
 _CONDAS = ("micromamba", "mamba", "conda")
 
 
-def of(project: Project, workspace: Workspace, run: str) -> Environment | None:
+def of(project: Project, workspace: Workspace, run: str, near: Near = WHERE_BUILT) -> Environment | None:
     """The environment of a run; None where the project asks for none.
+
+    Args:
+        project: Whose.
+        workspace: Its folders on the cluster.
+        run: The run folder's name.
+        near: Whether nodes are to have copies of it, and why.
 
     Raises:
         InputError: Its files cannot be read, or cannot be built from.
@@ -47,7 +54,8 @@ def of(project: Project, workspace: Workspace, run: str) -> Environment | None:
     if env.wheels:
         wheels = f"{code}/{env.wheels}"
         parts += [wheel.name.encode() for wheel in sorted((project.folder / env.wheels).glob("*.whl"))]
-    return Environment(kind, digest_of(parts), name, file, packages, wheels, env.python)
+    facts = (kind, digest_of(parts), name, file, packages, wheels, env.python)
+    return Environment(*facts, local=near.local, reason=near.why)
 
 
 def _image(project: Project, code: str) -> Environment:
@@ -63,8 +71,13 @@ def _image(project: Project, code: str) -> Environment:
     return Environment("image", digest_of([b"image", image.encode()]), image, path)
 
 
-def resolve(env: EnvTable, map_: Map | None) -> tuple[str, ...]:
+def resolve(env: EnvTable, map_: Map | None, near: Near = WHERE_BUILT) -> tuple[str, ...]:
     """Hold what an environment needs against what a map knows of the compute nodes.
+
+    Args:
+        env: What is asked for.
+        map_: What is known of the cluster.
+        near: Whether nodes are to have copies of it.
 
     Returns:
         A sentence for what may be missing.
@@ -72,6 +85,8 @@ def resolve(env: EnvTable, map_: Map | None) -> tuple[str, ...]:
     Raises:
         Refused: No compute node that was looked into has what executes images.
     """
+    if near.asked:
+        return (f"the environment is not copied to nodes' own disks, although [env] local says so: {near.why}",)
     tools = {"image": _CONTAINERS, "conda": _CONDAS}.get(env.kind)
     seen = [node.software.value for node in map_.instance.seen if node.software.is_known] if map_ else []
     # What a module brings is seen only when it is loaded.

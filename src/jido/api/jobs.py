@@ -137,7 +137,7 @@ def plan(
     Raises:
         Refused: It cannot run there; the hint says what would.
     """
-    from jido.api import chains, datasets, environments, projects
+    from jido.api import chains, datasets, environment_disk, environments, projects
     from jido.jobs import launching, resuming
     from jido.jobs.submit import draft
     from jido.transfer.snapshot import snapshot
@@ -146,8 +146,9 @@ def plan(
     spec, decided = engine.plan(spec, cluster.map_if_any)
     spec, how = launching.resolve(spec, engine, cluster.map_if_any)
     spec, again = resuming.resolve(spec, engine)
-    needs = environments.resolve(project.env, cluster.map_if_any)
     workspace = projects.workspace(cluster, project)
+    near = environment_disk.decide(project.env, cluster, workspace.root)
+    needs = environments.resolve(project.env, cluster.map_if_any, near)
     drafted = draft(
         engine,
         spec,
@@ -156,10 +157,10 @@ def plan(
         chain=chains.resolve(cluster, spec.after),
         local_places=local_places(cluster),
         modules=project.env.modules,
-        environment=lambda name: environments.of(project, workspace, name),
+        environment=lambda name: environments.of(project, workspace, name, near),
         prepare=lambda name: (snapshot(workspace, tree, name),),
         tasks=tasks,
-        stage=datasets.staging_of(cluster, spec) if spec.stage else "",
+        stage=datasets.staging_of(cluster, spec) if spec.stage or near.local else "",
         token=token,
     )
     return Plan(drafted, (*decided, *how, *again, *needs), engine.submit(spec, drafted.place).command)

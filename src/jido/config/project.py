@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -55,6 +55,8 @@ class EnvTable(_Table, frozen=True):
         modules: Environment modules loaded first.
         image: A container image that the command is executed in: an address (``docker://...``) to be fetched once, or
             a file, relative to the code or absolute on the cluster.
+        local: Whether nodes have copies of the environment on disks of their own; ``auto`` where small files were
+            measured to be read much faster from these than from the work volume.
         set: Variables for every job.
     """
 
@@ -63,6 +65,7 @@ class EnvTable(_Table, frozen=True):
     python: str = "python3"
     modules: tuple[str, ...] = ()
     image: str = ""
+    local: bool | Literal["auto"] = "auto"
     set: dict[str, str] = {}
 
     @property
@@ -383,6 +386,8 @@ def _said(key: str, kind: Any) -> str:
     """What a field wants, in words."""
     if key in _NOTATIONS:
         return known(_NOTATIONS[key][1])
+    if bool in get_args(kind):
+        return tr('"auto", true or false')
     kinds = [one for one in get_args(kind) if one is not type(None)] if get_origin(kind) is not tuple else []
     if get_origin(kind) is dict:
         return tr('a table of texts: { NAME = "value" }')

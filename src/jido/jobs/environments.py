@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,11 @@ from jido.model.workspace import Workspace
 
 if TYPE_CHECKING:
     import jinja2
+
+# Beside the job script where its environment is to be on the node's own disk.
+PACK = "environment_pack.py"
+# What can be used from another folder than it was built in.
+MOVABLE = ("pip", "lock")
 
 # Who asks is noted where the environment lies, so that none is removed that somebody waits for.
 _NOTE = """\
@@ -48,6 +54,8 @@ class Environment(msgspec.Struct, frozen=True):
         wheels: Absolute folder on the cluster with the wheels; empty asks the package index.
         python: The interpreter it is made with.
         source: Where an image is fetched from.
+        local: Whether nodes have copies on disks of their own: it is packed, and staged as datasets are.
+        reason: Why they have, or have not, as a sentence for the job script.
     """
 
     kind: str
@@ -58,6 +66,8 @@ class Environment(msgspec.Struct, frozen=True):
     wheels: str = ""
     python: str = "python3"
     source: str = ""
+    local: bool = False
+    reason: str = ""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -82,15 +92,32 @@ def digest_of(parts: Sequence[bytes]) -> str:
     return total.hexdigest()[:16]
 
 
-def text(made: Environment | None, workspace: Workspace, run: str, templates: jinja2.Environment) -> str:
-    """The lines of the job script that build it, or find it built; empty for none."""
+def text(
+    made: Environment | None, workspace: Workspace, run: str, templates: jinja2.Environment, *, in_tasks: bool
+) -> str:
+    """The lines of the job script that build it, or find it built; empty for none.
+
+    Args:
+        made: The environment.
+        workspace: The project's folders on the cluster.
+        run: The run folder's name.
+        templates: Where those of the job script are.
+        in_tasks: Whether each of the job's processes looks for its node's own copy.
+    """
     if made is None:
         return ""
     facts = {name: getattr(made, name) for name in made.__struct_fields__}
     store = workspace.environment(made.digest)
     own = f"{workspace.root}/.jido/envs/{made.digest}"
     template = templates.get_template("environment.sh.j2")
-    return template.render(store=store, own=own, run=run, **facts)
+    return template.render(store=store, own=own, run=run, pack=PACK, in_tasks=in_tasks, **facts)
+
+
+def files(made: Environment | None) -> dict[str, tuple[bytes, int]]:
+    """What lies beside the job script for it: name to content and mode."""
+    if made is None or not made.local:
+        return {}
+    return {PACK: ((resources.files("jido.jobs") / PACK).read_bytes(), 0o600)}
 
 
 def noted(made: Environment, workspace: Workspace, run: str) -> Command:

@@ -107,7 +107,14 @@ def starter(spec: JobSpec) -> tuple[str, ...]:
 
 
 def command(
-    spec: JobSpec, engine: Engine, words: str, token: str, templates: jinja2.Environment, *, stage: str = ""
+    spec: JobSpec,
+    engine: Engine,
+    words: str,
+    token: str,
+    templates: jinja2.Environment,
+    *,
+    stage: str = "",
+    digest: str = "",
 ) -> tuple[str, str]:
     """What a job script does before the command, and its command line.
 
@@ -117,7 +124,8 @@ def command(
         words: The command as shell words.
         token: The run's.
         templates: Where those of the job script are.
-        stage: The file in the run folder that brings its datasets to a node; empty where it has none.
+        stage: The file in the run folder that brings its datasets and environment to a node; empty for neither.
+        digest: The environment that each node has a copy of; empty for none.
     """
     if spec.launch in ("", "none"):
         return "", words
@@ -127,6 +135,6 @@ def command(
     facts = {"way": spec.launch, "how": how, "nodes": want.nodes, "per_node": many, "token": token, **heard(spec)}
     facts["has"] = of_ray(want)
     before = templates.get_template("launch.sh.j2").render(facts)
-    task = templates.get_template("task.sh.j2").render(facts, stage=stage)
+    task = templates.get_template("task.sh.j2").render(facts, stage=stage, digest=digest, datasets=bool(spec.stage))
     started = "$mpi " if spec.launch == "mpi" else f"{how.words} " if how else ""
     return before, f"{started}sh -c {shlex.quote(task)} jido-task {words}"

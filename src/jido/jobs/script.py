@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import jinja2
 
 SCRIPT = "job.sh"
-# Beside it where it has datasets to stage.
+# Beside it where it has datasets to stage, or an environment.
 STAGE = "stage.sh"
 # The exit code of a job that found its run claimed by another one.
 STOPPED = 115
@@ -122,7 +122,8 @@ def render(
     elif sweep:
         command, inside = sweeping.command(spec.argv, sweep.names), '/"$unit"'
     staged = STAGE if stage else ""
-    before, command = launching.command(spec, engine, command, place.token, _templates(), stage=staged)
+    copied = environment.digest if environment and environment.local else ""
+    before, command = launching.command(spec, engine, command, place.token, _templates(), stage=staged, digest=copied)
     on_each = engine.launcher(spec, 1)
     return (
         _templates()
@@ -145,8 +146,9 @@ def render(
             caches=CACHES,
             env=spec.env,
             modules=modules,
-            environment=environments.text(environment, workspace, run, _templates()),
+            environment=environments.text(environment, workspace, run, _templates(), in_tasks=bool(before)),
             stage=staged,
+            datasets=bool(spec.stage),
             command=command,
             launch=before,
             resuming=resuming.text(spec, engine, _templates()),

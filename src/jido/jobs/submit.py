@@ -88,8 +88,12 @@ def draft(
         environment: Called with the run's name; the Python environment.
         prepare: Called with the run's name; commands to execute in the run folder before the engine is called.
         tasks: The tasks, where the spec is a sweep.
+<<<<<<< HEAD
         stage: What brings its datasets to the node, as shell; empty where it has none.
         token: What it has to bear; empty makes one.
+=======
+        stage: What brings its datasets and its environment to the node, as shell; empty where neither is to be there.
+>>>>>>> 71d3384 (Environments: nodes can have copies on their own disks, packed once and staged as datasets are)
     """
     sweep = spec.sweep
     token = token or f"jido-{os.urandom(8).hex()}"
@@ -120,6 +124,7 @@ def draft(
     ahead = sweeping.ahead(sweep, workspace, name) if sweep else ()
     commands = (*prepare(name), *noted, *ahead)
     files = sweeping.files(environments.inside(spec, made), sweep, tasks) if sweep else {}
+    files |= environments.files(made)
     if stage:
         files[script.STAGE] = (stage.encode("utf-8", "surrogateescape"), 0o600)
     return Draft(name, token, spec, workspace, place, text, commands, tree, files, tuple(tasks), chain.here)

@@ -1,5 +1,6 @@
-# Brings this job's datasets to this node's own disk, once for all jobs here, and sets JIDO_DATA. Sourced by the job
-# script, and by each process where a job has several. What it knows stands at its end.
+# Brings this job's datasets and its environment to this node's own disk, once for all jobs here. Sourced by the job
+# script, and by each process where a job has several: `stage_datasets` then sets JIDO_DATA, `stage_environment` says
+# where the environment is. What it knows stands at its end.
 #
 # On each disk, in a folder of mine (0700) `jido-data-USER`:
 #   KEY/files, KEY/done   a copy; it gets its name when it is whole. `done` has its KiB and number of files, and its time
@@ -156,8 +157,11 @@ stage_used() {
   return 1
 }
 
-# Names may hold line ends.
-stage_count() { find "$1" ! -type d -exec sh -c 'for f; do echo; done' sh {} + | wc -l; }
+# Names may hold line ends. What Python compiles into an environment comes and goes.
+stage_count() {
+  if [ "$s_kind" = environment ]; then set -- "$1" -name __pycache__ -prune -o; fi
+  find "$@" ! -type d -exec sh -c 'for f; do echo; done' sh {} + | wc -l
+}
 
 # Is there a whole copy? It is marked before it is looked at once more: whoever removes looks for marks after a rename.
 stage_find() {
@@ -348,35 +352,76 @@ stage_notes() {
 }
 
 # --- one dataset -------------------------------------------------------------------------------------------------------
+# Is what is to be unpacked there as it was registered, and can it be read here? Else s_why says why not.
+stage_source() {
+  [ -r "$s_path" ] || { s_why="$s_path is not there, or not readable, on $s_host"; return 1; }
+  # shellcheck disable=SC2012
+  if [ "$s_kind" != folder ] && [ "$(LC_ALL=C ls -Llnd "$s_path" | awk '{print $5}')" != "$s_packed" ]; then
+    s_why="$s_path has changed since it was registered as $s_name"
+    return 1
+  fi
+  case $s_packing in
+    zstd | gzip | xz | bzip2)
+      command -v "$s_packing" >/dev/null 2>&1 || { s_why="$s_host has no $s_packing to unpack it"; return 1; } ;;
+  esac
+}
+
+# A copy on a disk of this node, found or made, in s_found. 1 where none can be had, 2 where the source is at fault.
+stage_on_disk() {
+  s_found='' s_new='' s_why='' s_disks=''
+  if [ "$s_local" = yes ] && stage_disks stage_find; then return 0; fi
+  stage_source || return 2
+  if [ "$s_local" != yes ]; then s_why='several nodes that the command itself uses'; return 1; fi
+  stage_needed
+  s_how=''
+  if stage_disks stage_place; then return 0; fi
+  s_how=stage_make_room
+  if stage_disks stage_place; then return 0; fi
+  [ -n "$s_disks" ] || stage_why "$s_host has no disk of its own that is known"
+  return 1
+}
+
 stage_one() {
   s_name=$1 s_key=$2 s_kind=$3 s_packing=$4 s_path=$5 s_size=$6 s_files=$7 s_packed=$8 s_sha=$9
-  s_found='' s_new='' s_why='' s_disks=''
-  if [ "$s_local" = no ] || ! stage_disks stage_find; then
-    [ -r "$s_path" ] || stage_stop "$s_name: $s_path is not there, or not readable, on $s_host"
-    # shellcheck disable=SC2012
-    if [ "$s_kind" != folder ] && [ "$(LC_ALL=C ls -Llnd "$s_path" | awk '{print $5}')" != "$s_packed" ]; then
-      stage_stop "$s_path has changed since it was registered as $s_name: jido data rm $s_name, then add it again"
-    fi
-    case $s_packing in
-      zstd | gzip | xz | bzip2)
-        command -v "$s_packing" >/dev/null 2>&1 || stage_stop "$s_name: $s_host has no $s_packing to unpack it" ;;
-    esac
-    s_how=''
-    [ "$s_local" = no ] || stage_needed
-    if [ "$s_local" = no ] || ! stage_disks stage_place; then
-      s_how=stage_make_room
-      if [ "$s_local" = no ] || ! stage_disks stage_place; then
-        [ -n "$s_disks" ] || stage_why "$s_host has no disk of its own that is known"
-        [ "$s_local" = yes ] || s_why='several nodes that the command itself uses'
-        stage_say "$s_name: on the shared disk, because: $s_why"
-        stage_needed
-        stage_shared || stage_stop "$s_name cannot be unpacked anywhere: $s_why"
-      fi
-    fi
-  fi
+  stage_on_disk
+  case $? in
+    0) ;;
+    2)
+      case $s_why in *' has changed since '*) s_why="$s_why: jido data rm $s_name, then add it again" ;; esac
+      stage_stop "$s_name: $s_why" ;;
+    *)
+      stage_say "$s_name: on the shared disk, because: $s_why"
+      stage_needed
+      stage_shared || stage_stop "$s_name cannot be unpacked anywhere: $s_why" ;;
+  esac
   if [ "$s_kind" = file ] && [ "$s_found" = "$s_path" ]; then s_found=${s_path%/*}; fi
   stage_link "$s_found" "$JIDO_DATA/$s_name" || stage_stop "$JIDO_DATA/$s_name cannot be made"
   [ -n "$s_new" ] || stage_say "$s_name: in $s_found"
+  [ -z "$s_new" ] || stage_notes
+}
+
+# The copy of an environment: of what $2 is a link to, which is packed beside it. False, and said, where there is none
+# on this node and what was built is to be used itself. The build's name is in the key: one that was built anew is
+# another, and no dataset's key has a plus sign.
+stage_environment() {
+  s_path=${2%/*}/$(readlink "$2") s_name="the environment $1" s_kind=environment s_sha=''
+  s_key="env+$1+${s_path##*/}" s_packing=''
+  { read -r s_packing s_size s_files s_packed; } 2>/dev/null <"$s_path.pack"
+  case $s_packing in
+    tar) s_path=$s_path.tar ;;
+    zstd) s_path=$s_path.tar.zst ;;
+    no) stage_say "$s_name is used from the shared disk, because: $s_size $s_files $s_packed"; return 1 ;;
+    *)
+      s_why=''
+      ! stage_disks stage_base || s_why='it is not packed'
+      stage_say "$s_name is used from the shared disk, because: ${s_why:-$s_host has no disk of its own that is known}"
+      return 1 ;;
+  esac
+  if ! stage_on_disk; then
+    stage_say "$s_name is used from the shared disk, because: $s_why"
+    return 1
+  fi
+  stage_say "$s_name: in $s_found"
   [ -z "$s_new" ] || stage_notes
 }
 
@@ -393,10 +438,12 @@ s_space=$(readlink /proc/self/ns/pid 2>/dev/null || echo -)
 stage_started $$
 s_mine=$s_start s_me="$s_boot $s_space $$ $s_start $s_host"
 # A folder of links: what the project has in data/, and the datasets.
-s_view=$JIDO_RUN/data/$s_host${JIDO_POSITION:+.$JIDO_POSITION}
-mkdir -p "$s_view" || stage_stop "$s_view cannot be made"
-for s_entry in "$JIDO_DATA"/* "$JIDO_DATA"/.[!.]*; do
-  [ ! -e "$s_entry" ] || [ -e "$s_view/${s_entry##*/}" ] || ln -s "$s_entry" "$s_view/" 2>/dev/null
-done
-JIDO_DATA=$s_view
-export JIDO_DATA
+stage_view() {
+  s_view=$JIDO_RUN/data/$s_host${JIDO_POSITION:+.$JIDO_POSITION}
+  mkdir -p "$s_view" || stage_stop "$s_view cannot be made"
+  for s_entry in "$JIDO_DATA"/* "$JIDO_DATA"/.[!.]*; do
+    [ ! -e "$s_entry" ] || [ -e "$s_view/${s_entry##*/}" ] || ln -s "$s_entry" "$s_view/" 2>/dev/null
+  done
+  JIDO_DATA=$s_view
+  export JIDO_DATA
+}

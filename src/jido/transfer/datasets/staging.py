@@ -1,4 +1,4 @@
-"""What a job needs to stage its datasets: one file of POSIX shell beside its script."""
+"""What a job needs to stage its datasets and its environment: one file of POSIX shell beside its script."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 def script(root: str, datasets: Sequence[Dataset], disks: Sequence[Disk], *, local: bool = True) -> str:
-    """The file that a job script sources; it sets ``JIDO_DATA``.
+    """The file that a job script sources; its ``stage_datasets`` sets ``JIDO_DATA``.
 
     Args:
         root: The catalogue's folder.
@@ -42,12 +42,12 @@ def script(root: str, datasets: Sequence[Dataset], disks: Sequence[Disk], *, loc
     lines += [
         f'  if "$1" {_word(disk.place)} {disk.largest or 0} {_word(disk.purge)}; then return; fi' for disk in disks
     ]
-    lines += ["  return 1", "}"]
+    lines += ["  return 1", "}", "stage_datasets() {", "  stage_view"]
     for one in datasets:
         numbers = ("" if count is None else str(count) for count in (one.size, one.files, one.packed))
         words = (one.name, one.key, one.kind, one.packing, one.path, *numbers, one.sha256)
-        lines.append("stage_one " + " ".join(map(_word, words)))
-    return "\n".join([text, *lines, ""])
+        lines.append("  stage_one " + " ".join(map(_word, words)))
+    return "\n".join([text, *lines, "}", ""])
 
 
 def _word(text: str) -> str:
