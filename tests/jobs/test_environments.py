@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -17,123 +16,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.jobs.environment_ground import FAILED, HOSTILE, PIP, Ground, with_wheel
 
 from jido.api import environments
 from jido.config import project as projects
-from jido.engines.base import Placement
-from jido.engines.process import Process
 from jido.errors import ConfigError, InputError, Refused
 from jido.jobs import script
 from jido.model.facts import known
-from jido.model.job import JobSpec, Resources
 from jido.model.map import Instance, Map
 from jido.model.seen import NodeSeen
 from jido.model.workspace import Workspace
-
-# How a job ends whose environment could not be built.
-FAILED = 114
-HOSTILE = "일 'q\" $(touch pwned) `x`"
-TOOLS = {
-    "sh",
-    "bash",
-    "env",
-    "cat",
-    "ln",
-    "rm",
-    "mv",
-    "mkdir",
-    "date",
-    "uname",
-    "readlink",
-    "tail",
-    "grep",
-    "du",
-    "cut",
-}
-TOOLS |= {"sleep", "id", "touch", "find", "sed", "wc", "python3", "dirname", "chmod", "true", "ls"}
-
-
-class Ground:
-    """A work folder, a bare PATH, and projects in it whose jobs are run as a scheduler would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.bin = folder / "bin"
-        self.bin.mkdir(parents=True)
-        for tool in TOOLS:
-            (self.bin / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
-        (self.bin / "python3").unlink()
-        (self.bin / "python3").symlink_to(sys.executable if sys.prefix == sys.base_prefix else "/usr/bin/python3")
-        if not Path("/usr/bin/python3").exists():
-            (self.bin / "python3").unlink()
-            (self.bin / "python3").symlink_to(Path(sys.base_prefix) / "bin/python3")
-        (folder / "home").mkdir()
-        self.jobs = 0
-
-    def toy(self, name: str, text: str) -> None:
-        tool = self.bin / name
-        tool.unlink(missing_ok=True)
-        tool.write_text(f"#!/bin/sh\n{text}")
-        tool.chmod(0o755)
-
-    def project(self, toml: str, name: str = "p", **files: str) -> projects.Project:
-        folder = self.folder / f"{name} {HOSTILE}"
-        folder.mkdir(exist_ok=True)
-        (folder / "jido.toml").write_text(f'[project]\nname = "{name}"\n{toml}')
-        for path, content in files.items():
-            (folder / path.replace("__", ".")).write_text(content)
-        return projects.load(folder / "jido.toml")
-
-    def job(self, project: projects.Project, *argv: str, gpus: int = 0) -> Job:
-        self.jobs += 1
-        name = f"run-{self.jobs}"
-        workspace = Workspace(f"{self.folder}/work {HOSTILE}/{project.name}")
-        code = Path(workspace.run_code(name))
-        shutil.copytree(project.folder, code)
-        spec = JobSpec("job", argv, Resources(gpus=gpus), env=project.env.set)
-        place = Placement(workspace.run(name), "job.sh", "log", f"jido-{os.urandom(8).hex()}")
-        made = environments.of(project, workspace, name)
-        text = script.render(Process(), spec, place, workspace, name, environment=made)
-        (code.parent / "job.sh").write_text(text)
-        log = code.parent / "log"
-        env = {"PATH": str(self.bin), "HOME": str(self.folder / "home"), "JIDO_JOB_ID": str(self.jobs)}
-        # Where pip finds its index is this machine's matter.
-        env |= {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_"))}
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                ["sh", code.parent / "job.sh"], env=env, stdout=out, stderr=out, start_new_session=True
-            )
-        return Job(process, log)
-
-    def run(self, project: projects.Project, *argv: str, gpus: int = 0, code: int = 0) -> str:
-        return self.job(project, *argv, gpus=gpus).ended(code)
-
-    @property
-    def envs(self) -> Path:
-        return self.folder / f"work {HOSTILE}" / ".jido" / "envs"
-
-
-class Job:
-    """A job under way."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.process, self.log = process, log
-
-    def ended(self, code: int = 0) -> str:
-        try:
-            found = self.process.wait(timeout=100)
-        except BaseException:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            raise
-        text = self.log.read_text()
-        assert found == code, text
-        return text
-
-    def says(self, words: str) -> None:
-        deadline = time.monotonic() + 60
-        while words not in self.log.read_text():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -141,24 +33,8 @@ def ground(tmp_path: Path) -> Ground:
     return Ground(tmp_path)
 
 
-PIP = '[env]\nrequirements = "requirements.txt"\nwheels = "wheels"\n'
 CONDA_TOML = '[env]\nrequirements = "environment.yml"\n'
 SAY = ("python", "-c", "import tiny, sys; print(tiny.answer, sys.prefix)")
-
-
-def with_wheel(ground: Ground, toml: str, name: str = "p", **files: str) -> projects.Project:
-    import zipfile
-
-    made = ground.project(toml, name, **files)
-    (made.folder / "wheels").mkdir(exist_ok=True)
-    with zipfile.ZipFile(made.folder / "wheels" / "tiny-1.0-py3-none-any.whl", "w") as archive:
-        head = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
-        wheel = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        record = "tiny.py,,\ntiny-1.0.dist-info/METADATA,,\ntiny-1.0.dist-info/WHEEL,,\ntiny-1.0.dist-info/RECORD,,\n"
-        for file, text in {"METADATA": head, "WHEEL": wheel, "RECORD": record}.items():
-            archive.writestr(f"tiny-1.0.dist-info/{file}", text)
-        archive.writestr("tiny.py", "answer = 42\n")
-    return made
 
 
 def test_two_projects_and_many_jobs_at_once_build_one_environment_once(ground: Ground) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jido.api.cluster import Cluster
+from jido.api.environment_disk import Near, decide
 from jido.api.jobs import ledger
 from jido.errors import NotFound, Refused, nearest
 from jido.jobs import environment_store as store
@@ -46,6 +47,12 @@ def environments(cluster: Cluster, project: Project) -> list[Kept]:
         for one in found
     ]
     return sorted(told, key=lambda one: (-one.used, one.digest))
+
+
+def near(cluster: Cluster, project: Project) -> Near | None:
+    """Whether nodes have copies of what this project needs; None where it needs nothing, or was not laid out yet."""
+    place = memory.recall(cluster.name, project) if project.env.kind else None
+    return decide(project.env, cluster, place.root) if place else None
 
 
 def _live(cluster: Cluster) -> set[str]:

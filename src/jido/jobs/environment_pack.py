@@ -7,8 +7,8 @@ it cannot be moved. Each gets its name when it is whole.
 
 What names the environment's place is written anew, without one: the first lines of scripts find the interpreter
 beside themselves, ``activate`` reads ``$JIDO_ENV``. A file that names it otherwise cannot be understood here, and
-then the environment stays where it is. The place is known by its last part, which is of that build alone and holds nothing
-that quoting would change.
+then the environment stays where it is. The place is known by its last part, which is of that build alone and holds
+nothing that quoting would change.
 """
 
 import io

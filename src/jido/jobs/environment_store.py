@@ -25,7 +25,11 @@ for store do
     for tag in "$one"/*; do
       case ${tag##*/} in *.lock) printf 'building %s\\n' "${tag##*/}" ;; esac
       [ -L "$tag" ] && [ -e "$tag" ] || continue
-      from=$(readlink -- "$tag"); printf '%s ' "${tag##*/}"
+      from=$(readlink -- "$tag"); packed=-
+      for file in "$one/$from.tar" "$one/$from.tar.zst"; do
+        [ ! -e "$one/$from.pack" ] || [ ! -e "$file" ] || packed=$(stat -c %s -- "$file")
+      done
+      printf '%s %s ' "${tag##*/}" "$packed"
       cat "$one/${from%%/*}/.jido.json" 2>/dev/null || echo '{}'
     done
     printf '\\037'; stat -c %Y -- "$one/runs" "$one"/runs/* 2>/dev/null
@@ -58,7 +62,8 @@ for one do
   done
   for made in "$one"/*; do
     case ${made##*/} in runs | about.json | *.failed) continue ;; esac
-    case $used in *"/${made##*/}/"*) continue ;; esac
+    name=${made##*/} name=${name%.pack} name=${name%.zst} name=${name%.tar}
+    case $used in *"/$name/"*) continue ;; esac
     if [ -L "$made" ] && [ -e "$made" ]; then continue; fi
     rm -rf -- "$made"
   done
@@ -78,6 +83,7 @@ class Kept(msgspec.Struct, frozen=True):
         what: What it was made of.
         project: Which asked for it first.
         builds: By kind of node, bytes; None where it was not counted.
+        packed: By kind of node, bytes of the archive that nodes' own copies are made from, where there is one.
         building: Whether somebody builds it, or died of that.
         used: When a run asked for it last, seconds since the epoch.
         runs: Run folders by name of the runs that asked for it and are still there.
@@ -94,6 +100,7 @@ class Kept(msgspec.Struct, frozen=True):
     used: float
     runs: dict[str, str]
     live: tuple[str, ...] = ()
+    packed: dict[str, int] = {}
 
     @property
     def bytes(self) -> int | None:
@@ -122,9 +129,12 @@ def _kept(fields: list[str]) -> Kept:
     except (msgspec.MsgspecError, UnicodeEncodeError):
         said = About("", "?", "")
     found: dict[str, int | None] = {}
+    packed: dict[str, int] = {}
     lines = builds.splitlines()
     for line in (line for line in lines if not line.startswith("building ")):
-        tag, _, rest = line.partition(" ")
+        tag, size, rest = line.split(" ", 2)
+        if size.isdecimal():
+            packed[tag] = int(size)
         try:
             found[tag] = json.loads(rest)["kib"] * 1024
         except (ValueError, KeyError, TypeError):
@@ -133,7 +143,7 @@ def _kept(fields: list[str]) -> Kept:
     used = max((float(time) for time in times.split()), default=0.0)
     building = any(line.startswith("building ") for line in lines)
     digest = folder.rpartition("/")[2]
-    return Kept(digest, folder, said.kind, said.what, said.project, found, building, used, runs)
+    return Kept(digest, folder, said.kind, said.what, said.project, found, building, used, runs, packed=packed)
 
 
 def remove(kept: Kept) -> Ask[None]:

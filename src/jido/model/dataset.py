@@ -8,6 +8,9 @@ import msgspec
 
 Kind = Literal["archive", "folder", "file"]
 
+# How the key of a node's copy of an environment begins, which lies among those of datasets; no dataset's has a plus.
+ENVIRONMENT = "env+"
+
 # How a name ends, and what reads it.
 ENDINGS = {
     ".tar": "tar",
@@ -57,12 +60,12 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """A node's own copy of a dataset, as the last job that used it there wrote it down.
+    """A node's own copy of a dataset or an environment, as the last job that used it there wrote it down.
 
     Attributes:
         node: The node.
-        key: The dataset's.
-        name: The dataset's.
+        key: The dataset's; an environment's begins with `ENVIRONMENT`.
+        name: The dataset's, or what the environment is called.
         place: The folder on the node's disk.
         size: Bytes of its files; None where not counted.
         made: When it was unpacked, seconds since the epoch by the node's clock.

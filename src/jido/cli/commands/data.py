@@ -108,7 +108,7 @@ def list_(on: str | None, nodes: bool, as_json: bool) -> None:
     if as_json:
         draw.emit(listed)
         return
-    if not listed.datasets:
+    if not listed.datasets and not (nodes and listed.copies):
         draw.say(tr("no dataset is registered on {name}", name=cluster.name))
         draw.next_step(f"jido data add FOLDER --on {cluster.name}")
         return
@@ -135,6 +135,7 @@ def list_(on: str | None, nodes: bool, as_json: bool) -> None:
 
 def _nodes(cluster: Cluster, listed: Catalogue, now: float) -> None:
     from jido.api import datasets
+    from jido.model.dataset import ENVIRONMENT
 
     if not listed.copies:
         draw.say(tr("no node of {name} is known to hold a dataset", name=cluster.name))
@@ -145,7 +146,8 @@ def _nodes(cluster: Cluster, listed: Catalogue, now: float) -> None:
     rows = []
     for copy in listed.copies:
         purge = next((disk.purge for disk in rules if copy.place.startswith(f"{disk.place}/")), "")
-        name = copy.name if copy.key in current else tr("{name} (forgotten)", name=copy.name)
+        known_there = copy.key in current or copy.key.startswith(ENVIRONMENT)
+        name = copy.name if known_there else tr("{name} (forgotten)", name=copy.name)
         made, used = (draw.ago(max(0.0, now - at)) for at in (copy.made, copy.used))
         rows.append((copy.node, name, human_size(copy.size), made, used, copy.place, purge or "-"))
     header = ("node", "dataset", "size", "staged", "used", "place", tr("deleted by the site"))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jido.api.cluster import Cluster
+    from jido.config.project import Project
     from jido.jobs.environment_store import Kept
 
 _ON = click.option("--on", metavar="CLUSTER", help="Where; else as jido.toml says, or the only one there is.")
@@ -30,14 +31,14 @@ def env() -> None:
     """The environments that your runs share on a cluster: built once for each content, kept until you remove them."""
 
 
-def _found(on: str | None) -> tuple[Cluster, list[Kept]]:
+def _found(on: str | None) -> tuple[Cluster, Project, list[Kept]]:
     from jido.api import environment_store as store
     from jido.api import jobs
     from jido.config.project import find
 
     project = find(Path.cwd())
     cluster = jobs.where(project, None, on or "")
-    return cluster, store.environments(cluster, project)
+    return cluster, project, store.environments(cluster, project)
 
 
 @env.command("ls")
@@ -45,11 +46,20 @@ def _found(on: str | None) -> tuple[Cluster, list[Kept]]:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON; sizes in bytes.")
 def list_(on: str | None, as_json: bool) -> None:
     """List them: size, last use, the runs that asked for them, and what they were made of."""
-    cluster, found = _found(on)
+    from jido.api.environment_store import near
+
+    cluster, project, found = _found(on)
     if as_json:
         draw.emit([{**_plain(one), "bytes": one.bytes} for one in found])
     elif found:
         draw.out(_table(found))
+        if told := near(cluster, project):
+            said = (
+                tr("nodes have copies on their own disks: {why}", why=told.why)
+                if told.local
+                else tr("nodes have no copies on their own disks: {why}", why=told.why)
+            )
+            draw.say(said)
         draw.next_step("jido env prune", tr("removes what was not used for 30 days"))
     else:
         draw.say(
@@ -69,7 +79,7 @@ def rm(names: tuple[str, ...], on: str | None, dry_run: bool, yes: bool) -> None
     """Remove the environments whose names begin with ENV; never one that an open run needs."""
     from jido.api import environment_store as store
 
-    cluster, found = _found(on)
+    cluster, _, found = _found(on)
     _remove(cluster, store.choose(found, names), dry_run=dry_run, yes=yes)
 
 
@@ -85,7 +95,7 @@ def prune(older: str, on: str | None, dry_run: bool, yes: bool) -> None:
     least = parse_duration(older)
     if least is None:
         raise InputError(tr("--older wants a time"), hint=tr("for example --older 30d"))
-    cluster, found = _found(on)
+    cluster, _, found = _found(on)
     chosen = store.unused(found, least)
     if not chosen:
         draw.say(
@@ -133,7 +143,9 @@ def _table(found: Sequence[Kept]) -> str:
             str(len(one.runs)),
             one.what + (tr(" of {project}", project=one.project) if one.project else ""),
             ", ".join(one.builds) or "-",
+            human_size(sum(one.packed.values())) if one.packed else "-",
         ]
         for one in found
     ]
-    return draw.table(["NAME", "SIZE", "LAST USE", "OPEN", "RUNS", "MADE OF", "FOR"], rows, right="SIZE OPEN RUNS")
+    header = ["NAME", "SIZE", "LAST USE", "OPEN", "RUNS", "MADE OF", "FOR", "PACKED"]
+    return draw.table(header, rows, right="SIZE OPEN RUNS PACKED")

@@ -404,7 +404,7 @@ stage_one() {
 # on this node and what was built is to be used itself. The build's name is in the key: one that was built anew is
 # another, and no dataset's key has a plus sign.
 stage_environment() {
-  s_path=${2%/*}/$(readlink "$2") s_name="the environment $1" s_kind=environment s_sha=''
+  s_path=${2%/*}/$(readlink "$2") s_name="environment $1" s_kind=environment s_sha=''
   s_key="env+$1+${s_path##*/}" s_packing=''
   { read -r s_packing s_size s_files s_packed; } 2>/dev/null <"$s_path.pack"
   case $s_packing in
