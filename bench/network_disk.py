@@ -88,7 +88,7 @@ def inside(shared: Path, local: Path, files: int) -> None:
         added=time.time(),
     )
     script = staging.script(str(root), [dataset], [Disk(str(local), None, "")], local=True)
-    (local / "stage.sh").write_text(script)
+    (local / "stage.sh").write_text(f"{script}stage_datasets\n")
     data = local / "data"
     data.mkdir()
     began = time.monotonic()

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.real_twins import need_parts
 
 HANOK = Path(__file__).with_name("hanok.yaml")
+SOKCHO = Path(__file__).with_name("sokcho.yaml")
 # Twice everything a shell, a table or Slurm's own file patterns could stumble over.
 HOSTILE = "내 프로젝트 'q\" $(touch pwned) `x` %j\n-n"
 
@@ -84,6 +86,19 @@ def person(on_twin: Person, tmp_path: Path) -> Person:
     on_twin.folder = tmp_path / f"{tmp_path.name} {HOSTILE}"
     on_twin.folder.mkdir()
     return on_twin
+
+
+@pytest.fixture(scope="session")
+def on_sokcho(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """A person with the twin whose nodes have small disks; looked at from inside, so that the map knows these."""
+    need_parts()
+    person = Person(tmp_path_factory.mktemp("person"))
+    try:
+        person.types("twin", "up", str(SOKCHO))
+        person.types("probe", "sokcho", "--compute")
+        yield person
+    finally:
+        person.types("twin", "down", "--all")
 
 
 @pytest.fixture

@@ -6,54 +6,22 @@ import hashlib
 import random
 import re
 import shlex
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.conftest import HOSTILE, Person
-from tests.real_twins import need_parts
+from tests.e2e.sokcho import FIRST, FULL, LARGE, SECOND, SMALL, fresh, on, shell, until_said
 
 pytestmark = [pytest.mark.twin, pytest.mark.xdist_group("sokcho")]
 
-SOKCHO = Path(__file__).with_name("sokcho.yaml")
 MB = 10**6
-FIRST, SECOND, FULL = "sokcho-g1", "sokcho-g2", "sokcho-g3"
-SMALL, LARGE = "/local_datasets", "/data2/local 'q\" $(touch pwned) 한글"
-
-
-@pytest.fixture(scope="module")
-def on_sokcho(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    need_parts()
-    person = Person(tmp_path_factory.mktemp("person"))
-    try:
-        person.types("twin", "up", str(SOKCHO))
-        # Each node is looked at from inside, so that the disk of the first is known.
-        person.types("probe", "sokcho", "--compute")
-        yield person
-    finally:
-        person.types("twin", "down", "--all")
 
 
 @pytest.fixture
 def person(on_sokcho: Person, tmp_path: Path) -> Person:
     """The person in a new project, with the nodes' disks as they were."""
-    on_sokcho.folder = tmp_path / f"{tmp_path.name} {HOSTILE}"
-    on_sokcho.folder.mkdir()
-    shell(on_sokcho, "srun -N3 sh -c 'rm -rf /local_datasets/*/jido-data-* /data2/*/*/jido-data-*'")
-    return on_sokcho
-
-
-def shell(person: Person, line: str) -> str:
-    """What a shell line prints on the login node."""
-    config = person.home / "jido/state/twins/sokcho/ssh_config"
-    done = subprocess.run(
-        ["ssh", "-F", str(config), "sokcho", line], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done
-    return done.stdout
+    return fresh(on_sokcho, tmp_path)
 
 
 def dataset(person: Person, name: str, size: int = 10 * MB, *options: str) -> Any:
@@ -66,10 +34,6 @@ def dataset(person: Person, name: str, size: int = 10 * MB, *options: str) -> An
     return person.json("data", "add", str(folder), "--name", name, "--on", "sokcho", *options)["dataset"]
 
 
-def on(node: str, *more: str) -> tuple[str, ...]:
-    return ("--on", "sokcho", "--extra", f"--nodelist={node}", *more)
-
-
 def staged(person: Person, node: str, *names: str, words: str = "true") -> str:
     """The log of a run that stages datasets on a node."""
     stage = [word for name in names for word in ("--stage", name)]
@@ -78,7 +42,7 @@ def staged(person: Person, node: str, *names: str, words: str = "true") -> str:
 
 def copies(person: Person, node: str) -> list[str]:
     """Keys of what is on a node's disks."""
-    look = "ls -d /local_datasets/*/jido-data-*/*/done /data2/*/*/jido-data-*/*/done 2>/dev/null; :"
+    look = "ls -d /local_datasets/*/jido-data-*/*/done /data2/*/jido-data-*/*/done 2>/dev/null; :"
     found = shell(person, f"srun -w {node} sh -c '{look}'")
     return sorted(line.split("/")[-2] for line in found.splitlines())
 
@@ -174,14 +138,6 @@ def test_a_staging_that_was_killed_half_way_is_taken_over(person: Person) -> Non
     assert person.run(first)["state"] != "done"
     left = shell(person, f"srun -w {SECOND} ls -A {mine}").split()
     assert [name.rsplit("-", 1)[0] for name in left] == ["half", "use"]
-
-
-def until_said(person: Person, line: str) -> str:
-    """What a line prints as soon as it prints anything; time is only a bound."""
-    deadline = time.monotonic() + 90
-    while not (said := shell(person, f"{line} 2>/dev/null; :")):
-        assert time.monotonic() < deadline, line
-    return said
 
 
 def test_what_nodes_hold_is_told_without_a_job_and_staged_ahead(person: Person) -> None:

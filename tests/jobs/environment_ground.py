@@ -162,10 +162,9 @@ def say():
 """
 
 
-def with_wheel(ground: Ground, toml: str, name: str = "p", **files: str) -> projects.Project:
-    made = ground.project(toml, name, **files)
-    (made.folder / "wheels").mkdir(exist_ok=True)
-    with zipfile.ZipFile(made.folder / "wheels" / "tiny-1.0-py3-none-any.whl", "w") as archive:
+def tiny_wheel(folder: Path) -> None:
+    """A wheel of a package with one module and one console script."""
+    with zipfile.ZipFile(folder / "tiny-1.0-py3-none-any.whl", "w") as archive:
         head = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
         wheel = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         record = "tiny.py,,\ntiny-1.0.dist-info/METADATA,,\ntiny-1.0.dist-info/WHEEL,,\ntiny-1.0.dist-info/RECORD,,\n"
@@ -174,4 +173,10 @@ def with_wheel(ground: Ground, toml: str, name: str = "p", **files: str) -> proj
         for file, text in {"METADATA": head, "WHEEL": wheel, "RECORD": record}.items():
             archive.writestr(f"tiny-1.0.dist-info/{file}", text)
         archive.writestr("tiny.py", TINY)
+
+
+def with_wheel(ground: Ground, toml: str, name: str = "p", **files: str) -> projects.Project:
+    made = ground.project(toml, name, **files)
+    (made.folder / "wheels").mkdir(exist_ok=True)
+    tiny_wheel(made.folder / "wheels")
     return made

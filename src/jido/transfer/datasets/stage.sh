@@ -421,7 +421,6 @@ stage_environment() {
     stage_say "$s_name is used from the shared disk, because: $s_why"
     return 1
   fi
-  stage_say "$s_name: in $s_found"
   [ -z "$s_new" ] || stage_notes
 }
 
