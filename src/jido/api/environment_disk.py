@@ -10,6 +10,7 @@ import msgspec
 
 from jido.jobs.environments import MOVABLE
 from jido.model.nodeset import fold
+from jido.words import tr
 
 if TYPE_CHECKING:
     from jido.api.cluster import Cluster
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from jido.model.map import Volume
 
 # A copy is worth its unpacking where small files are read so many times as fast. Unpacking a copy costs about what
-# reading each of its files once does. Less than 3 may be chance: a fast disk reads the thousand files of the measurement
-# in one or two ticks of its clock, and two measurements of one volume that others use differ by as much.
+# reading each of its files once does. Less than 3 may be chance: a fast disk reads the thousand files of the
+# measurement in one or two ticks of its clock, and two measurements of one volume that others use differ as much.
 FACTOR = 3.0
 
 
@@ -52,13 +53,14 @@ def decide(env: EnvTable, cluster: Cluster, root: str) -> Near:
         return WHERE_BUILT
     if kind not in MOVABLE:
         why = (
-            "an image is one file, read from where it lies"
+            tr("an image is one file, read from where it lies")
             if kind == "image"
-            else "what conda builds names its folder within compiled files, so that it is used where it was built"
+            else tr("what conda builds names its folder within compiled files, so that it is used where it was built")
         )
         return Near(False, why, asked=env.local is True)
     if env.local != "auto":
-        return Near(env.local, f"jido.toml says so: [env] local = {'true' if env.local else 'false'}")
+        value = "true" if env.local else "false"
+        return Near(env.local, tr("jido.toml says so: [env] local = {value}", value=value))
     return measured(cluster, root)
 
 
@@ -77,15 +79,20 @@ def measured(cluster: Cluster, root: str) -> Near:
     own = [row for row in rows if row.on_nodes and row.shared.value is not True]
     found = compare(work, [row for disk in datasets.disks(cluster) for row in _under(disk.place, own)])
     if not found:
-        ask = "" if cluster.name == "local" else f"; `jido probe {cluster.name} --compute --measure` would tell"
-        return Near(False, f"it was not measured whether small files are read faster from nodes' own disks{ask}")
+        why = tr("it was not measured whether small files are read faster from nodes' own disks")
+        if cluster.name != "local":
+            why += tr("; `{command}` would tell", command=f"jido probe {cluster.name} --compute --measure")
+        return Near(False, why)
     times = median_low(found.values())
-    said = (
-        f"nodes' own disks read small files {times:.1f} times as fast as {work[0].path} (measured on {fold(found)})"
+    why = tr(
+        "nodes' own disks read small files {times} times as fast as {path} (measured on {nodes})",
+        times=f"{times:.1f}",
+        path=work[0].path,
+        nodes=fold(found),
     )
     if times < FACTOR:
-        said += f", and a copy is worth it from {FACTOR:g} on"
-    return Near(times >= FACTOR, said)
+        why += tr(", and a copy is worth it from {factor} on", factor=f"{FACTOR:g}")
+    return Near(times >= FACTOR, why)
 
 
 def compare(work: Sequence[Volume], own: Sequence[Volume]) -> dict[str, float]:

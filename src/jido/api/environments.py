@@ -86,7 +86,12 @@ def resolve(env: EnvTable, map_: Map | None, near: Near = WHERE_BUILT) -> tuple[
         Refused: No compute node that was looked into has what executes images.
     """
     if near.asked:
-        return (f"the environment is not copied to nodes' own disks, although [env] local says so: {near.why}",)
+        return (
+            tr(
+                "the environment is not copied to nodes' own disks, although [env] local says so: {why}",
+                why=near.why,
+            ),
+        )
     tools = {"image": _CONTAINERS, "conda": _CONDAS}.get(env.kind)
     seen = [node.software.value for node in map_.instance.seen if node.software.is_known] if map_ else []
     # What a module brings is seen only when it is loaded.

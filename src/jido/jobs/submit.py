@@ -88,12 +88,8 @@ def draft(
         environment: Called with the run's name; the Python environment.
         prepare: Called with the run's name; commands to execute in the run folder before the engine is called.
         tasks: The tasks, where the spec is a sweep.
-<<<<<<< HEAD
-        stage: What brings its datasets to the node, as shell; empty where it has none.
+        stage: What brings its datasets and its environment to the node, as shell; empty for neither.
         token: What it has to bear; empty makes one.
-=======
-        stage: What brings its datasets and its environment to the node, as shell; empty where neither is to be there.
->>>>>>> 71d3384 (Environments: nodes can have copies on their own disks, packed once and staged as datasets are)
     """
     sweep = spec.sweep
     token = token or f"jido-{os.urandom(8).hex()}"
