@@ -55,6 +55,7 @@ KINDS = {
     "tuple[str, ...]": {"list of texts"},
     "str | tuple[str, ...]": {"text or list of texts"},
     "dict[str, str]": {"table of texts"},
+    "bool | Literal['auto']": {'`"auto"`, `true`, `false`'},
 }
 
 
