@@ -163,7 +163,9 @@ def _engine(cluster: Cluster | None, map_: Map | None, data: bytes) -> Engine:
 
 def _words(engine: Engine, text: str) -> int:
     script = engine.read_script(text, None)
-    return len(script.options) + len(script.flaws) if script else 0
+    if script is None:
+        return 0
+    return script.telling if script.telling is not None else len(script.options) + len(script.flaws)
 
 
 def _script(name: str, data: bytes, engine: Engine, map_: Map | None, cluster: Cluster | None, folder: str) -> Case:

@@ -114,9 +114,14 @@ class Case(msgspec.Struct, frozen=True):
             # What is mended first may say it already.
             if any(flaw.instead for flaw in self.script.flaws):
                 return ()
-            return (self.put(f"{self.script.prefix} {text}"),)
+            return (self.put(f"{self.script.prefix} {text}".strip()),)
         span = option.span
         return (Edit(span.line, span.column, span.last or span.line, span.end, text),) if not span.last else ()
+
+    def shown(self, option: str) -> str:
+        """An option in a sentence, as the script's scheduler names it."""
+        long = f"--{option}"
+        return self.script.words.get(long, long) if self.script else long
 
     def put(self, line: str) -> Edit:
         """A new line behind the last option."""

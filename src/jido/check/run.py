@@ -54,6 +54,8 @@ def examine(cases: Iterable[Case], *, cluster: str = "", at: float = 0.0, rules:
 def _in_its_words(text: str, case: Case) -> str:
     """A sentence of a rule as the script's scheduler would write it."""
     words = case.script.words if case.script else {}
+    if text in words:
+        return words[text]
     return WORD.sub(lambda found: words.get(found[0], found[0]), text) if words else text
 
 

@@ -13,6 +13,7 @@ from jido.check.findings import Finding
 from jido.check.rule import Rule
 from jido.check.rules import BY_NAME
 from jido.model.batch import WORD
+from jido.words import catalogue
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,9 +42,14 @@ def finding_in(finding: Finding, lang: str) -> Finding:
     """A finding with its rule's sentences in a language; what to do is left where it is more than the rule says."""
     rule = BY_NAME[finding.rule]
     spoken = rule_in(rule, lang)
-    fix = _alike(rule.fix, finding.fix, spoken.fix) or finding.fix
-    why = _alike(rule.why, finding.why, spoken.why) or spoken.why
+    fix = _alike(rule.fix, finding.fix, spoken.fix) or _told(finding.fix, lang)
+    why = _alike(rule.why, finding.why, spoken.why) or _told(finding.why, lang)
     return msgspec.structs.replace(finding, why=why, fix=fix)
+
+
+def _told(said: str, lang: str) -> str:
+    """A whole sentence of the scheduler's own, where the catalogue has it."""
+    return said if lang == "en" else catalogue(lang).get(said, said)
 
 
 def _alike(rule: str, said: str, spoken: str) -> str:

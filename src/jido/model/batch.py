@@ -92,7 +92,7 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 # What may stand in a rule's sentences and be written otherwise by another scheduler: options, quoted words, commands.
-WORD = re.compile(r"--[\w-]+(?:=[\w:]+)?|'[^']+'|\([A-Z]\w+\)|\b(?:sbatch|srun)\b")
+WORD = re.compile(r"--[\w-]+(?:=[\w:]+)?|'[^']+'|\([A-Z]\w+\)|\b(?:sbatch|srun)\b|%\w+")
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -112,8 +112,10 @@ class Script(msgspec.Struct, frozen=True):
         top: The line before which a new option can be put.
         several: Whether it is several jobs in one, of which only the first is told here.
         words: What the rules write in another scheduler's words (``--time=2:00:00``), in this one's; each key is as
-            `WORD` finds it.
+            `WORD` finds it, or a whole sentence of a rule that would not be true here (then a `jido.words.mark`).
         takes_all_memory: Whether a job that names no memory gets all of its node, where there is no default.
+        needs_time: Whether a job that names no time limit is given one.
+        telling: How many lines tell that the text is written for this scheduler; None is every option and flaw.
     """
 
     submit: str
@@ -130,6 +132,8 @@ class Script(msgspec.Struct, frozen=True):
     several: bool = False
     words: Mapping[str, str] = {}
     takes_all_memory: bool = True
+    needs_time: bool = True
+    telling: int | None = None
 
     def says(self, field: str) -> Option | None:
         """The option that says a field of `Resources`."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -36,7 +37,7 @@ class ReadingContract:
                 assert 1 <= found.top <= count + 1
 
     def test_its_own_directives_are_read_as_what_they_ask_for(self) -> None:
-        found = self._read(*self.engine.directives(self.spec, self.place))
+        found = self._read(*self.asked())
         assert found.flaws == ()
         want = msgspec.structs.replace(self.spec.resources, extra=())
         assert msgspec.structs.replace(found.resources, extra=()) == want
@@ -55,8 +56,16 @@ class ReadingContract:
         assert tuple(self.engine.objections(much, Map(name="blank"))) == ()
         assert tuple(self.engine.objections(much, Map(name="blank"), chooses=True, gpus_in_all=10**6)) == ()
 
+    def asked(self) -> Sequence[str]:
+        """How its own scripts ask for `spec`."""
+        return self.engine.directives(self.spec, self.place)
+
+    def around(self, lines: Sequence[str]) -> str:
+        """A script that holds these lines among its options, and nothing else that asks for anything."""
+        return "\n".join(("#!/bin/sh", *lines, "true", ""))
+
     def _read(self, *lines: str) -> Script:
-        found = self.engine.read_script("\n".join(("#!/bin/sh", *lines, "true", "")), None)
+        found = self.engine.read_script(self.around(lines), None)
         if found is None:
             pytest.skip("it has no job scripts of its own")
         return found

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 
 from jido.engines.base import Array, Placement
 from jido.engines.htcondor import HTCondor
+from jido.engines.htcondor.description import description
 from jido.errors import InputError, NotFound, Refused, SchedulerDown
 from jido.model.bundle import Finding
 from jido.model.command import Reply
@@ -73,6 +75,13 @@ class TestHTCondor(EngineContract):
         "24.0": State.TIMED_OUT, "25.0": State.CANCELLED, "26.0": State.CANCELLED,
     }  # fmt: skip
     looks = {part.name: Said(0, said(f"{part.name.replace('/', '-')}.txt")) for part in HTCondor().looks()}
+
+    def asked(self) -> list[str]:
+        """The submit description that jido hands over, without its queue statement."""
+        return description(self.spec, self.place).split("\n")[:-2]
+
+    def around(self, lines: Sequence[str]) -> str:
+        return "\n".join(("executable = /bin/true", *lines, "queue", ""))
 
     def _seen(self, name: str, code: int = 0) -> Waiting:
         asked = self.engine.why("1.0")

@@ -67,7 +67,7 @@ def _partition(case: Case) -> Iterator[Found | Unknown]:
 
 
 def _no_time(case: Case) -> Iterator[Found]:
-    if case.want.time is not None or (case.script and case.script.says("time")):
+    if case.want.time is not None or (case.script and (case.script.says("time") or not case.script.needs_time)):
         return
     partitions = case.partitions()
     if not partitions:

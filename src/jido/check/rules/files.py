@@ -113,7 +113,7 @@ def _literal(case: Case) -> Iterator[Found]:
         if path is not None and "{home}" in path:
             path = path.replace("{home}", case.home) if case.home else None
         span = output.option.span
-        what = f"`{output.literal}` in --{output.option.name} is taken as it stands"
+        what = f"`{output.literal}` in {case.shown(output.option.name)} is taken as it stands"
         edits = case.replace(output.option, output.option.name, path) if path else ()
         yield Found(what, span.line, span.column, span.end, f"write {path}" if path else "", edits=edits)
 
@@ -125,7 +125,7 @@ def _output_home(case: Case) -> Iterator[Found]:
             folder = output.instead.replace("{home}", case.home).rpartition("/")[0]
         if folder and case.in_home(folder):
             span = output.option.span
-            what = f"--{output.option.name} goes to {folder}, on the volume of homes"
+            what = f"{case.shown(output.option.name)} goes to {folder}, on the volume of homes"
             yield Found(what, span.line, span.column, span.end, _elsewhere(case, "logs"))
 
 
@@ -247,7 +247,8 @@ def _array(case: Case) -> Iterator[Found]:
             span = output.option.span
             what = f"all tasks of the array write to {output.path}"
             head, dot, tail = output.path.rpartition(".")
-            path = f"{head}-%A_%a.{tail}" if dot and "/" not in tail else f"{output.path}-%A_%a"
+            number = case.script.words.get("%A_%a", "%A_%a") if case.script else "%A_%a"
+            path = f"{head}-{number}.{tail}" if dot and "/" not in tail else f"{output.path}-{number}"
             edits = case.replace(output.option, output.option.name, path) if not output.literal else ()
             yield Found(what, span.line, span.column, span.end, f"write {path}", edits=edits)
 

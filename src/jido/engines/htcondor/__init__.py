@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from jido.engines.base import YES, Array, Capabilities, Capability, Engine, Inventory, Placement, Queued, Verdict, no
 from jido.engines.htcondor import inventory as mapping
-from jido.engines.htcondor import queue, submit
+from jido.engines.htcondor import queue, reading, submit, values
 from jido.engines.htcondor.description import AGAIN, ID
 from jido.engines.htcondor.plan import objections, plan
 from jido.engines.htcondor.why import why
-from jido.model.batch import Objection
+from jido.model.batch import Objection, Script
 from jido.model.bundle import Finding, Part
 from jido.model.chain import Before
 from jido.model.command import Ask
@@ -149,6 +149,14 @@ class HTCondor(Engine):
     ) -> Sequence[Objection]:
         """See `Engine.objections`."""
         return objections(want, map_)
+
+    def read_script(self, text: str, map_: Map | None) -> Script:
+        """See `Engine.read_script`."""
+        return reading.read(text)
+
+    def write_option(self, name: str, value: str | None) -> str:
+        """See `Engine.write_option`."""
+        return values.write(name, value)
 
     def meaning(self, reason: str) -> Meaning | None:
         """See `Engine.meaning`."""
