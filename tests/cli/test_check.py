@@ -233,3 +233,32 @@ def test_a_script_that_tells_nothing_of_its_scheduler_is_read_as_one_of_the_comm
 ) -> None:
     Path("plain.sh").write_text("#!/bin/bash\npython train.py\n")
     assert "--time=" in jido("check", "plain.sh").out
+
+
+TYPED = "executable = train.sh\nrequest_cpu = 4\nrequest_memory = 4GiB\nqueue 3\nrequest_gpus = 1\n"
+MENDED = "executable = train.sh\nrequest_cpus = 4\nrequest_memory = 4GB\nrequest_gpus = 1\nqueue 3\n"
+
+
+def test_a_submit_description_is_known_without_a_cluster_and_mended_in_its_words(jido: Jido, folder: Path) -> None:
+    Path(NAME).write_text(TYPED)
+    said = jido("check", NAME)
+    assert said.code == 5
+    for word in ("--name", "--time", "sbatch", "#SBATCH", "shebang", "time-missing", "unrecognized"):
+        assert word not in said.out
+    assert jido("check", NAME, "--fix", "--yes").code == 0
+    assert Path(NAME).read_text() == MENDED
+    assert "nothing found" in jido("check", NAME).out
+
+
+def test_scripts_that_assign_are_not_taken_for_a_submit_description(jido: Jido, folder: Path) -> None:
+    Path("one.sh").write_text("#!/bin/bash\n#SBATCH -p batch\nlog=a\nerror=b\noutput=c\npython train.py\n")
+    assert "--time=" in jido("check", "one.sh").out
+    Path("two.sh").write_text("#!/bin/bash\n#PBS -q batch\nexecutable=./a\nqueue\n$executable\n")
+    assert "-l walltime=" in jido("check", "two.sh").out
+
+
+def test_a_submit_description_is_explained_in_korean(jido: Jido, folder: Path) -> None:
+    Path("train.sub").write_text(TYPED)
+    said = jido("check", "train.sub", "--lang", "ko").out
+    assert "queue 문" in said
+    assert "condor_submit takes it" not in said

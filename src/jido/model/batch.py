@@ -92,7 +92,8 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 # What may stand in a rule's sentences and be written otherwise by another scheduler: options, quoted words, commands.
-WORD = re.compile(r"--[\w-]+(?:=[\w:]+)?|'[^']+'|\([A-Z]\w+\)|\b(?:sbatch|srun)\b|%\w+")
+# In ASCII: a particle of Korean that follows is no part of it.
+WORD = re.compile(r"--[\w-]+(?:=[\w:]+)?|'[^']+'|\([A-Z]\w+\)|\b(?:sbatch|srun)\b|%\w+", re.ASCII)
 
 
 class Script(msgspec.Struct, frozen=True):

@@ -247,7 +247,8 @@ class _Reader:
             if near:
                 span = msgspec.structs.replace(one.span, end=one.span.column + len(one.name), last=0)
                 what = f"condor_submit itself reads no {one.name}, and nothing else here does"
-                if one.name.startswith("request_"):
+                # These two condor_submit itself takes for slips.
+                if one.name.startswith("request_") and one.name not in ("request_cpu", "request_gpu"):
                     what = f"{one.name} asks for a resource of the machines called {one.name[8:]}"
                 self._flaw("unknown option", span, what, near[0], certain=False)
 

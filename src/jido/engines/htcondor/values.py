@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from jido.engines.htcondor.description import plain
+from jido.engines.htcondor.keywords import KEYWORDS
 from jido.engines.htcondor.statements import CLUSTER, Table, filled
 from jido.errors import InputError
 from jido.model.batch import Option, Output
@@ -41,7 +42,7 @@ WORDS = {
         "HTCondor takes the job, and no machine ever matches it."
     ),
     "Nobody makes it: the job fails in its first second, without a word anywhere (Slurm: exit code 0:53).": mark(
-        "Nobody makes it: condor_submit does not get the file open, ends with an error and submits nothing."
+        "Nobody makes it: HTCondor takes the job and holds it when it begins; a log of events is not written at all."
     ),
     "write the path in full, with %u for your name and %j for the job's number": mark(
         "write the path in full, or a variable as $ENV(NAME)"
@@ -209,7 +210,8 @@ def write(name: str, value: str | None) -> str:
     """See `Engine.write_option`."""
     name = _WRITTEN.get(name, name)
     said = value or ""
-    if "\n" in said or not said.strip() or not re.fullmatch(r"(?:[+-]|my\.)?[a-z_][\w.]*", name, re.ASCII):
+    known = name in KEYWORDS or re.fullmatch(r"my\.[a-z_]\w*", name, re.ASCII)
+    if not known or not said.strip() or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]|\\\s*$", said):
         raise InputError(
             tr("HTCondor has no line for {name} {value!r}", name=name, value=value),
             hint=tr("see `man condor_submit`"),
