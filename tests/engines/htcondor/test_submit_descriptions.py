@@ -65,7 +65,7 @@ REFUSED = {
     "else alone": (E + "else\nqueue\n", 2),
     "else twice": (E + "if false\nelse\nelse\nendif\nqueue\n", 4),
     "queue within if": (E + "if true\nqueue\nendif\n", 4),
-    "if without an end": (E + "if false\nrequest_cpus = 4\nqueue\n", 5),
+    "if without an end": (E + "if false\nrequest_cpus = 4\nqueue\n", 4),
     "error": (E + "error : no good\nqueue\n", 2),
     "an open text": (E + "x @=end\na\nqueue\n", 2),
     "include without a colon": (E + "include inc.txt\nqueue\n", 2),
@@ -80,7 +80,8 @@ TAKEN = {
     "a word for a number": (E + "request_cpus = four\nqueue\n", 2, "RequestCpus=four"),
     "a text for a number": (E + 'request_memory = "4G"\nqueue\n', 2, 'RequestMemory="4G"'),
     "below 0": (E + "request_gpus = -1\nqueue\n", 2, "RequestGPUs=-1"),
-    "no job": (E + "queue 0\n", 2, "no jobs queued"),
+    "else if": (E + "if false\nelse if false\nrequest_cpus = 4\nendif\nqueue\n", 3, "RequestCpus=4"),
+    "no job": ("queue 0\n", 1, "no jobs queued"),
 }
 
 # Nothing is wrong: jobs, CPUs and MiB of the first.
@@ -101,7 +102,8 @@ RIGHT = {
     "an attribute of its own": (E + "request_cpus = 2\n+RequestCpus = 3\nqueue\n", 1, 3, None),
     "both spellings": (E + "request_cpus = 1\nRequestCpus = 3\narguments = $(RequestCpus)\nqueue\n", 1, 1, None),
     "true": (E + "if true\nrequest_cpus = 4\nelse\nrequest_cpus = 2\nendif\nqueue\n", 1, 4, None),
-    "else if": (E + "if 0\nelse if yes\nrequest_cpus = 4\nendif\nqueue\n", 1, 4, None),
+    "elif": (E + "if 0\nelif yes\nrequest_cpus = 4\nendif\nqueue\n", 1, 4, None),
+    "a bad value that another takes the place of": (E + "request_cpus = 4x\nrequest_cpus = 5\nqueue\n", 1, 5, None),
     "not read": (E + "if false\nhello there\nqueue a b\nendif\nrequest_cpus = 1\nqueue\n", 1, 1, None),
     "within": (E + "if true\nif false\nrequest_cpus = 4\nelse\nrequest_cpus = 5\nendif\nendif\nqueue\n", 1, 5, None),
     "defined": (E + "n = 1\nif defined n\nrequest_cpus = 4\nendif\nqueue\n", 1, 4, None),

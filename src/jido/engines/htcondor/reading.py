@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
-
-import msgspec
 
 from jido.engines.htcondor.keywords import KEYWORDS
+from jido.engines.htcondor.slips import PLAIN, slips, stray
 from jido.engines.htcondor.statements import Line, Queue, Table, assignment, condition, endless, lines, queue
 from jido.engines.htcondor.values import WORDS, outputs, resources, wrong
 from jido.model.batch import Flaw, Flawed, Option, Script, Span
@@ -18,8 +16,6 @@ _TALK = re.compile(r"(?:warning|error)\s*:.*", re.IGNORECASE | re.DOTALL)
 _LONG_TEXT = re.compile(r"(\w+)\s*@=\s*(\w+)", re.ASCII)
 _BRANCH = re.compile(r"(if|elif|else|endif)\b\s*(.*)", re.IGNORECASE | re.DOTALL)
 _SHELL = re.compile(r"#!(?!.*\bcondor_submit)")
-# Names are also read without their underscores.
-_PLAIN = {name.replace("_", ""): name for name in KEYWORDS}
 _NO_EXECUTABLE = ("executable", "container_image", "docker_image")
 
 
@@ -29,6 +25,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.rows = text.split("\n")
+        self.end = Span(max(1, len(self.rows) - (self.rows[-1] == "")))
         self.flaws: list[Flaw] = []
         self.options: list[Option] = []
         self.table: Table = {}
@@ -40,6 +37,8 @@ class _Reader:
         # Of each open `if`: whether it holds now, whether a branch was taken, whether it has come to its `else`.
         self.ifs: list[tuple[bool | None, bool | None, bool]] = []
         self.strange: list[Span] = []
+        # Values that condor_submit does not read, should they hold at a queue statement.
+        self.bad: dict[str, Flaw] = {}
         if "\0" in text:
             number = text[: text.index("\0")].count("\n") + 1
             self._flaw("control character", Span(number), "a NUL stands in this line: condor_submit reads no further")
@@ -48,7 +47,10 @@ class _Reader:
             if not self._branch(line) and all(now is not False for now, _, _ in self.ifs):
                 self._statement(line, rest)
         if self.ifs:
-            self._flaw("stray word", Span(len(self.rows)), "an `if` has no endif")
+            certain = all(now is not None for now, _, _ in self.ifs)
+            self._flaw("stray word", self.end, "an `if` has no endif", certain=certain)
+        if not self.queues:
+            self.flaws += self.bad.values()
 
     def script(self) -> Script:
         known = sum(one.name in KEYWORDS for one in self.options)
@@ -66,7 +68,8 @@ class _Reader:
         else:
             self._lacks()
             self._late()
-            self._unknown()
+            if not self.elsewhere:
+                self.flaws += slips(self.options, self.text)
         return Script(
             submit="condor_submit",
             prefix="",
@@ -95,8 +98,10 @@ class _Reader:
         if match is None:
             return False
         word, said = match[1].lower(), match[2]
-        if word == "else" and (other := re.fullmatch(r"if\b\s*(.*)", said, re.IGNORECASE | re.DOTALL)):
-            word, said = "elif", other[1]
+        if word == "else" and said:
+            what = f"condor_submit takes {line.text!r} for `else` alone"
+            instead = re.sub(r"(?i)^if\b", "elif", said) if re.match(r"(?i)if\s", said) else ""
+            self._flaw("unreadable", line.span, what, instead, certain=False)
         outer = all(now is not False for now, _, _ in (self.ifs if word == "if" else self.ifs[:-1]))
         if word == "if":
             now = self._holds(line, said) if outer else False
@@ -151,7 +156,7 @@ class _Reader:
             self._option(line, *said)
         else:
             self.strange.append(line.span)
-            self._stray(line)
+            self.flaws.append(stray(line))
 
     def _queue(self, made: Queue) -> None:
         if made.open:
@@ -162,20 +167,32 @@ class _Reader:
             self._flaw("unreadable", made.line.span, f"condor_submit cannot read {made.line.text!r}")
         elif made.jobs == 0:
             self._flaw("bad value", made.line.span, "the queue statement makes no job", certain=False)
+        for bad in self.bad.values():
+            self.flaws.append(bad)
+        self.bad = {}
         self.queues.append(made)
         if self.first is None:
             self.first = self.table | dict.fromkeys(made.names)
-        self.ifs.clear()
+        if all(now for now, _, _ in self.ifs):
+            self.ifs.clear()
+        else:
+            what = (
+                "where its `if` holds, a queue statement ends it, and condor_submit ends with an error at the endif"
+            )
+            self._flaw("unreadable", made.line.span, what, certain=False)
 
     def _option(self, line: Line, name: str, value: str) -> None:
-        plain = _PLAIN.get(name, name)
+        plain = PLAIN.get(name, name)
         # Without its underscores a name counts only where it does not stand with them.
         name = plain if plain not in self.table else name
         self.options.append(Option(name, value, line.span))
         self._set(name, value)
+        # Only what holds at a queue statement is read as a value.
+        self.bad.pop(name, None)
         if (bad := wrong(name, value)) is not None and not (bad[1] is False and f"my.{value.lower()}" in self.table):
             what, certain, good = bad
-            self._flaw("bad value", line.span, what, f"{name} = {good}" if good else "", certain=certain)
+            certain = certain and all(now for now, _, _ in self.ifs)
+            self.bad[name] = Flaw("bad value", line.span, what, certain, f"{name} = {good}" if good else "")
 
     def _set(self, name: str, value: str) -> None:
         # A name in its own value is what it held before.
@@ -186,27 +203,10 @@ class _Reader:
         sure = all(now is True for now, _, _ in self.ifs)
         self.table[name] = value if sure and len(value) < 20_000 else None
 
-    def _stray(self, line: Line) -> None:
-        name, equals, value = line.text.partition("=")
-        if line.text.startswith("\ufeff"):
-            what = "an invisible mark (BOM) stands before the first name, and condor_submit takes it for a part of it"
-            self._flaw("control character", line.span, what, line.text.lstrip("\ufeff") if not line.span.last else "")
-            return
-        near = _PLAIN.get(re.sub(r"[\s_-]", "", name.lower()))
-        if equals:
-            what = f"condor_submit takes no name like {name.strip()!r}"
-            self._flaw("stray word", line.span, what, f"{near} = {value.strip()}" if near else "")
-            return
-        first, _, more = line.text.partition(" ")
-        first = first.rstrip(":")
-        what = f"{line.text!r} is no `name = value` and no queue statement"
-        instead = f"{first} = {more.strip(' :')}" if first.lower() in KEYWORDS and more.strip(" :") else ""
-        self._flaw("stray word", line.span, what, instead)
-
     def _lacks(self) -> None:
         if self.first is None:
             what = "no queue statement: no job is made, unless -queue stands on the command line"
-            self._flaw("no value", Span(max(1, len(self.rows) - (self.rows[-1] == ""))), what)
+            self._flaw("no value", self.end, what)
             return
         for option in {one.name: one for one in self.options if one.name in KEYWORDS}.values():
             if endless(option.name, self.first):
@@ -215,7 +215,7 @@ class _Reader:
                 )
                 self._flaw("bad value", option.span, what)
         # What could not be read may have been it.
-        unsure = self.elsewhere or self.strange
+        unsure = self.elsewhere or self.strange or all(one.jobs == 0 for one in self.queues)
         if not unsure and not any(self.first.get(name, "") != "" for name in _NO_EXECUTABLE):
             self._flaw("no value", self.queues[0].line.span, "there is no executable before the queue statement")
 
@@ -226,31 +226,11 @@ class _Reader:
         made, table = self.queues[-1], self.first
         late = [one for one in self.options if one.span.line > made.last]
         self.options = [one for one in self.options if one.span.line <= made.last]
-        kept = [flaw for flaw in self.flaws if flaw.span.line <= made.last or flaw.kind != "bad value"]
         for one in late:
             what = f"{one.name} stands behind the last queue statement, where no job takes it"
             line = self.rows[one.span.line - 1]
             alone = len(self.queues) == 1 and one.name not in table and not one.span.last
-            kept.append(Flaw("unread", one.span, what, instead=line.rstrip("\r") if alone else "", move=True))
-        self.flaws = kept
-
-    def _unknown(self) -> None:
-        """Names that nothing reads and that are nearly one that condor_submit does."""
-        if self.elsewhere:
-            return
-        used = {name.lower() for name in re.findall(r"\$\w*\(\s*([\w.]+)", self.text)}
-        used |= {name.lower() for name in re.findall(r"\bdefined\s+([\w.]+)", self.text, re.IGNORECASE)}
-        for one in self.options:
-            if one.name in KEYWORDS or one.name in used or not re.match(r"[a-z]\w+$", one.name):
-                continue
-            near = get_close_matches(one.name, KEYWORDS, 1, 0.85)
-            if near:
-                span = msgspec.structs.replace(one.span, end=one.span.column + len(one.name), last=0)
-                what = f"condor_submit itself reads no {one.name}, and nothing else here does"
-                # These two condor_submit itself takes for slips.
-                if one.name.startswith("request_") and one.name not in ("request_cpu", "request_gpu"):
-                    what = f"{one.name} asks for a resource of the machines called {one.name[8:]}"
-                self._flaw("unknown option", span, what, near[0], certain=False)
+            self.flaws.append(Flaw("unread", one.span, what, instead=line.rstrip("\r") if alone else "", move=True))
 
 
 def read(text: str) -> Script:
