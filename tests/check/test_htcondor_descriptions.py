@@ -114,6 +114,12 @@ def test_an_option_said_already_is_not_moved_over_the_other() -> None:
     assert rewritten(text, check) == text
 
 
+def test_a_slip_is_not_renamed_over_what_is_said_already() -> None:
+    text = HEAD + "request_cpus = 2\nrequest_cpu = 4\nqueue\n"
+    assert rules(check(text)) == ["option-unknown"]
+    assert rewritten(text, check) == text
+
+
 def test_no_finding_speaks_of_slurms_options() -> None:
     text = (
         HEAD + "request_gpus = 9\nrequest_cpu = 3\nrequest_disk = 3X\noutput = ~/a\nerror = $(Cluster)/b\n"

@@ -39,6 +39,8 @@ def slips(options: Sequence[Option], text: str) -> Iterator[Flaw]:
     """Names that nothing reads and that are nearly one that condor_submit does."""
     used = {name.lower() for name in re.findall(r"\$\w*\(\s*([\w.]+)", text)}
     used |= {name.lower() for name in re.findall(r"\bdefined\s+([\w.]+)", text, re.IGNORECASE)}
+    # Renamed, it would take the place of what is said already.
+    said = {one.name for one in options}
     for one in options:
         if one.name in KEYWORDS or one.name in used or not re.fullmatch(r"[a-z]\w+", one.name):
             continue
@@ -50,4 +52,4 @@ def slips(options: Sequence[Option], text: str) -> Iterator[Flaw]:
         if one.name.startswith("request_") and one.name not in ("request_cpu", "request_gpu"):
             what = f"{one.name} asks for a resource of the machines called {one.name[8:]}"
         span = msgspec.structs.replace(one.span, end=one.span.column + len(one.name), last=0)
-        yield Flaw("unknown option", span, what, certain=False, instead=near[0])
+        yield Flaw("unknown option", span, what, certain=False, instead="" if near[0] in said else near[0])
