@@ -75,6 +75,17 @@ def test_the_page_on_twins_says_what_is_carried_and_what_is_not() -> None:
         assert len(rows(page, heading)) == len(facts) + 1
 
 
+def test_the_korean_page_on_twins_has_the_same_facts_with_one_sentence_for_each_of_the_codes() -> None:
+    page = (ROOT / "docs/reference/fidelity.ko.md").read_text("utf-8")
+    korean = ("## 옮기는 것", "## 옮기지 않는 것", "## plain 모드에서 옮기지 않는 것")
+    for heading, (_, facts) in zip(korean, PARTS, strict=True):
+        said = {row[0].strip("`"): row[1] for row in rows(page, heading)[1:]}
+        assert list(said) == list(facts), heading
+        # What the code says in the same words is said in the same words, and what it says otherwise, otherwise.
+        pairs = {(words, said[fact]) for fact, words in facts.items()}
+        assert len(pairs) == len({english for english, _ in pairs}) == len({other for _, other in pairs}), heading
+
+
 @pytest.mark.parametrize(
     ("name", "lang", "heading", "yes"),
     [("check.md", "en", "## Rules", "yes"), ("check.ko.md", "ko", "## 규칙", "예")],
