@@ -87,6 +87,21 @@ def test_the_korean_page_has_the_same_tables(english: Path, korean: Path) -> Non
     assert ours == theirs
 
 
+@pytest.mark.parametrize(
+    ("english", "korean"), [pair for pair in PAIRS if pair[0].parent.name == "reference"], ids=lambda page: page.name
+)
+def test_a_korean_page_of_the_reference_names_the_same_things(english: Path, korean: Path) -> None:
+    """Whatever is code in the one's sentences, in any order: options, states, variables, files."""
+    ours, theirs = (_named(page.read_text("utf-8")) for page in (english, korean))
+    assert ours == theirs
+
+
+def _named(text: str) -> set[str]:
+    # A name may go on in a paragraph's next line.
+    text = re.sub(r"\n(?=[^\n|#])", " ", re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M))
+    return {name for line in text.splitlines() for name in re.findall(r"`([^`]+)`", line)}
+
+
 def _first_cells(text: str) -> list[list[str]]:
     lines = [line for line in re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M).splitlines() if line[:1] == "|"]
     cells = [re.split(r"(?<!\\)\|", line)[1] for line in lines]
