@@ -103,7 +103,7 @@ def test_a_language_that_there_is_not_is_refused_and_one_in_the_environment_is_l
 def test_a_wrong_name_gets_its_suggestion_in_korean(jido: Jido) -> None:
     said = jido("gpu")
     assert said.code == 2
-    assert "오류: 'gpu'(이)라는 명령은 없습니다. 혹시 'gpus'인가요?" in said.err
+    assert "오류: 그런 명령은 없습니다: 'gpu'. 혹시 'gpus'인가요?" in said.err
 
 
 @pytest.mark.usefixtures("korean")
