@@ -20,6 +20,7 @@ BROUGHT_IN = {
     "README.md": "project/readme.md",
     "README.ko.md": "project/readme.ko.md",
     "CONTRIBUTING.md": "project/contributing.md",
+    "CONTRIBUTING.ko.md": "project/contributing.ko.md",
     "CHANGELOG.md": "project/changelog.md",
     "examples/digits/README.md": "project/digits.md",
 }
