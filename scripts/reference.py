@@ -76,10 +76,13 @@ def prose(text: str) -> str:
 
 
 def command_line(lang: str) -> str:
-    """The page of all commands, in the language that this process speaks."""
+    """The page of all commands; this process speaks the page's language from then on."""
+    from jido.cli import spoken
     from jido.cli.app import COMMANDS, SECTIONS, root
     from jido.cli.exit_codes import EXIT_CODES
+    from jido.words import known
 
+    spoken.choose(["--lang", lang])
     words = WORDS[lang]
     lines = [f"# {words['title']}", "", words["other"], "", words["about"], ""]
     above = click.Context(root, info_name="jido")
@@ -88,10 +91,10 @@ def command_line(lang: str) -> str:
         for name in rows:
             command = root.get_command(above, name)
             assert command is not None
-            for line in _command(command, (name,), above, str(COMMANDS[name][2]), words):
+            for line in _command(command, (name,), above, known(str(COMMANDS[name][2])), words):
                 lines += [line]
     lines += [f"## {words['codes']}", "", cells(words["code"], words["meaning"]), "| --- | --- |"]
-    lines += [cells(str(code), prose(str(about))) for code, about in EXIT_CODES]
+    lines += [cells(str(code), prose(known(str(about)))) for code, about in EXIT_CODES]
     return "\n".join([*lines, "", words["more"], ""])
 
 
@@ -329,8 +332,8 @@ def _docstring(text: str) -> list[str]:
 
 
 def _in_language(lang: str) -> str:
-    """The page of the command line, by a process that speaks the language, since helps are made as it starts."""
-    env = {**os.environ, "JIDO_LANG": lang, "PYTHONIOENCODING": "utf-8"}
+    """The page of the command line, by a process of its own, since click keeps the language it was taught."""
+    env = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     words = [sys.executable, __file__, "--print-commands", lang]
     return subprocess.run(words, env=env, check=True, capture_output=True, encoding="utf-8").stdout
 

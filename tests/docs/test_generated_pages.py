@@ -134,6 +134,13 @@ def test_the_page_on_commands_has_every_option(page: str) -> None:
     walk(root, ())
 
 
+def test_the_korean_page_on_commands_says_in_korean_what_each_option_does() -> None:
+    page = (ROOT / "docs/reference/cli.ko.md").read_text("utf-8")
+    options = re.findall(r"^\| `(-.*?)` \| (.*) \|$", page, re.M)
+    assert len(options) > 100
+    assert [name for name, about in options if not re.search("[가-힣]", about)] == []
+
+
 def table(facts: Mapping[str, str]) -> str:
     return "\n".join(f"| `{fact}` | {words} |" for fact, words in facts.items())
 

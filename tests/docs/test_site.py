@@ -14,7 +14,7 @@ from pages import ROOT
 from tests.picture.browser import Browser, found
 
 # Most of these are docstrings and signs, which are the same for all.
-OF_THE_CODE = ("cli.md", "map.md", "python-api.md")
+OF_THE_CODE = ("map.md", "python-api.md")
 IN_BOTH = sorted(
     page.relative_to(ROOT / "docs")
     for page in ROOT.glob("docs/**/*.md")
