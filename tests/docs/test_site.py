@@ -18,7 +18,7 @@ OF_THE_CODE = ("map.md", "python-api.md")
 IN_BOTH = sorted(
     page.relative_to(ROOT / "docs")
     for page in ROOT.glob("docs/**/*.md")
-    if not page.name.endswith(".ko.md") and page.name not in ("architecture.md", *OF_THE_CODE)
+    if not page.name.endswith(".ko.md") and page.name not in OF_THE_CODE
 )
 
 
