@@ -73,7 +73,7 @@ def language_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _speak(context: click.Context, _option: click.Parameter, asked: str) -> str:
     lang = words.language(asked, {}) if asked else ""
-    if lang and not context.find_root().obj.get("json"):
+    if lang and not (context.find_root().obj or {}).get("json"):
         words.speak(lang, asked=lang)
         if lang != "en":
             _teach_click()
