@@ -85,6 +85,8 @@ def test_a_verdict_that_was_verified_long_ago_says_so_however_young_the_look_at_
     jido: Jido, monkeypatch: pytest.MonkeyPatch, seconds: float, said: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    # However long ago this file was read.
+    monkeypatch.setattr(time, "time", lambda: JUST_NOW)
     monkeypatch.setitem(globals(), "ACCESS", aged(seconds))
     keep()
     told = jido("gpus", "aurora").out

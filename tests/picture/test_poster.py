@@ -55,7 +55,7 @@ def test_it_has_the_facts_and_says_what_is_not_known() -> None:
         "75T of 100T used, 25T free (75%)",
         "your quota: 1T of 4T",
         "compute nodes: not known",
-        "df -hT /home",
+        "jido probe aurora --compute",
         "1 running, 1 waiting",
         "beyond your limit of 4 GPUs",
         "down (down, not respon",
